@@ -257,6 +257,7 @@ async def test_no_request_makes_the_server_fail_a65_a156(
     assert 200 <= await send(auth_server, request) < 500
 
 
+@pytest.mark.whole_machine
 async def test_no_odd_value_makes_a_route_fail(both: Both) -> None:
     """A65, Logto#8990: each odd value in the path, in every parameter and in every member."""
     failed = []

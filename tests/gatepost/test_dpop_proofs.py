@@ -14,8 +14,9 @@ from support.in_process.dpop import TOKEN_URL, DpopKey
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 KEYS = {name: DpopKey(name) for name in ("ES256", "EdDSA")}
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | FINITE | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
     ),
@@ -40,6 +41,7 @@ def test_any_bytes_are_refused_as_no_proof_a194(text: bytes) -> None:
 
 @given(st.sampled_from(sorted(KEYS)), CLAIMS, JSON)
 @example("ES256", "iat", 10**400)
+@example("ES256", "nonce", float("inf"))
 def test_any_claim_of_a_signed_proof_is_accepted_or_refused_a194(
     name: str, claim: str, value: Any
 ) -> None:
@@ -64,6 +66,12 @@ def test_any_member_of_a_header_is_accepted_or_refused_a194(
         assert verify(key.prove(NOW, header={member: value})).thumbprint == key.thumbprint
     except InvalidProof:
         assert member != "kid"
+
+
+def test_a_number_that_json_does_not_have_is_refused_a194() -> None:
+    """A194: `Infinity` in a member that is not read."""
+    with pytest.raises(InvalidProof, match="not a JSON object"):
+        verify(KEYS["ES256"].prove(NOW, header={"kid": float("inf")}))
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
