@@ -43,6 +43,8 @@ def _cases_of(tool: Tool) -> Iterator[Case]:
         values = schema.get("enum") if isinstance(schema, Mapping) else None
         if isinstance(values, list) and name not in arguments and isinstance(values[0], str):
             chosen = {**arguments, name: values[-1]}
+            if tool.validate(chosen):  # it requires more, of which no plain value can be said
+                continue
             prompt = f"{title}.{given} I need {_words(name)} {values[-1]}."
             yield _case(tool, name, prompt, chosen)
             return

@@ -10,7 +10,7 @@ _TEMPLATE = """\
 name: {namespace}/{name}
 version: 1.0.0
 title: {title}
-description: ""          # at most 100 characters
+description: {description}   # at most 100 characters
 subtitle: ""             # at most 30 characters
 about: ""                # for people who choose
 category: PRODUCTIVITY   # OpenAI
@@ -45,6 +45,7 @@ def write_first_listing(catalogue: Catalogue, resource: str) -> str:
         name="".join(one if one.isalnum() and one.isascii() else "-" for one in title.lower())
         or "server",
         title=_quote(title),
+        description=_quote(f"Work with {title[:60]} in your AI assistant."),
         examples="\n".join(examples) or "  []",
     )
 

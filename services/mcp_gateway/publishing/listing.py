@@ -92,6 +92,8 @@ class Listing(_Part):
     """A URL or an e-mail address."""
     logo: Logo | None = None
     logo_dark: Logo | None = None
+    screenshots: tuple[Path, ...] = ()
+    """Pictures of the answers that hosts show as apps, relative to this file."""
     organisation_addresses: bool = False
     """Whether to list the addresses of organisations, too."""
     examples: tuple[Example, ...] = ()

@@ -10,6 +10,8 @@ from gatepost.text.hidden import escape_text
 from mcp_gateway.directories.approved import DIRECTORIES
 from mcp_gateway.directories.published import CARD, CATALOG, CHALLENGE, PROOF
 from mcp_gateway.publishing.checks.logos import logo_problem
+from mcp_gateway.publishing.checks.namespace import server_name
+from mcp_gateway.publishing.checks.texts import REGISTRY, texts
 from mcp_gateway.publishing.documents import (
     write_card,
     write_catalog,
@@ -36,8 +38,11 @@ def write_package(submission: Submission, folder: Path, proof: str) -> list[Path
         proof: the public record that proves the domain.
 
     Raises:
-        PackageError: a logo can't be used, or a file can't be written.
+        PackageError: the documents would be invalid, a picture can't be used, or a file can't be written.
     """
+    invalid = [*texts(REGISTRY)(submission), *server_name(submission)]
+    if invalid:
+        raise PackageError("\n".join(one.describe() for one in invalid))
     listing = submission.listing
     files: dict[str, bytes] = {
         CARD: _json(write_card(submission)),
@@ -52,22 +57,22 @@ def write_package(submission: Submission, folder: Path, proof: str) -> list[Path
     for directory in (*DIRECTORIES, "registry"):
         text = write_submission(submission, directory, proof)
         files[f"submission-{directory}.md"] = escape_text(text).encode()
-    logos = _logos(submission)
+    pictures = _pictures(submission)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             _write(folder / name, content)
-        for name, source in logos.items():
+        for name, source in pictures.items():
             shutil.copyfile(source, folder / name)
         # An earlier package may have had it.
         if CHALLENGE not in files:
             (folder / CHALLENGE).unlink(missing_ok=True)
     except OSError as error:
         raise PackageError(f"{error.filename or folder}: {error.strerror}") from None
-    return sorted(folder / name for name in (*files, *logos))
+    return sorted(folder / name for name in (*files, *pictures))
 
 
-def _logos(submission: Submission) -> Mapping[str, Path]:
+def _pictures(submission: Submission) -> Mapping[str, Path]:
     found = {}
     listing, beside = submission.listing, submission.file.parent
     for key, logo in (("logo", listing.logo), ("logo-dark", listing.logo_dark)):
@@ -76,6 +81,12 @@ def _logos(submission: Submission) -> Mapping[str, Path]:
         if problem := logo_problem(beside, logo):
             raise PackageError(f"{submission.at(key.replace('-', '_'))}: {problem}")
         found[f"{key}{logo.file.suffix.lower()}"] = beside / logo.file
+    for number, file in enumerate(listing.screenshots, 1):
+        if not (beside / file).is_file():
+            raise PackageError(
+                f"{submission.at(f'screenshots[{number - 1}]')}: {file} does not exist"
+            )
+        found[f"screenshot-{number}.png"] = beside / file
     return found
 
 

@@ -44,6 +44,18 @@ def test_every_value_in_a_made_case_is_one_that_the_tool_takes() -> None:
                 assert not catalogue.tools[case.tool].validate(case.arguments)
 
 
+def test_no_value_is_made_up_for_a_tool_that_requires_more_than_plain_ones(evaluation: Any) -> None:
+    evaluation.change(
+        '{"type": "string", "examples": ["website"]}',
+        '{"type": "array", "items": {"type": "string"}}',
+        "openapi.json",
+    )
+    cases = {case.id: case for case in make_cases(load_catalogue(evaluation.path / "tools.yaml"))}
+    assert cases["find_tasks-title"].prompt == "Find tasks."
+    assert cases["find_tasks-title"].arguments == {}
+    assert "find_tasks-state" not in cases
+
+
 def test_cases_that_people_changed_stay_and_only_new_ones_are_added(evaluation: Any) -> None:
     evaluation.cases(
         {"id": "find_tasks-title", "prompt": "What is to do?", "tool": "find_tasks"},

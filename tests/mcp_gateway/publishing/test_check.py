@@ -146,6 +146,22 @@ def test_a_tool_that_differs_from_the_approved_one_is_told_until_it_is_acknowled
     assert publisher.found("claude") == []
 
 
+def test_a_tool_with_an_app_needs_pictures_of_its_answers(publisher: Publisher) -> None:
+    publisher.change("    operation: createTask", "    operation: createTask\n    app: form")
+    [finding] = publisher.found("claude")
+    assert (finding["rule"], finding["place"]) == ("screenshots", "publish.yaml: screenshots")
+    assert publisher.found("openai") == []
+
+    for number, (width, height) in enumerate([(1200, 800), (1000, 300), (999, 700)]):
+        (publisher.path / f"shot-{number}.png").write_bytes(png(width, height))
+    publisher.listing["screenshots"] = [f"shot-{number}.png" for number in range(4)]
+    messages = [one["message"] for one in publisher.found("claude")]
+    assert messages == [
+        "shot-2.png is not a PNG of at least 1000 pixels' width",
+        "shot-3.png can't be read: No such file or directory",
+    ]
+
+
 def test_a_second_factor_and_an_empty_account_are_told(publisher: Publisher) -> None:
     publisher.listing["test_account"] |= {"two_factor": True, "data": " "}
     places = {one["place"] for one in publisher.found("claude")}

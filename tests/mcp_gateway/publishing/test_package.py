@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mcp_gateway.catalogue.tool import publish_tool
 from mcp_gateway.manifest.load import load_catalogue
-from support.in_process.publisher import RESOURCE, Publisher
+from support.in_process.publisher import RESOURCE, Publisher, png
 
 SCHEMAS = Path(__file__).parent
 HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint", "title"}
@@ -179,6 +179,40 @@ def test_logos_are_copied_and_a_withdrawn_challenge_disappears(publisher: Publis
     publisher.listing["openai_challenge"] = ""
     publisher.run("--write", str(public))
     assert not (public / "openai-apps-challenge").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": "a/b/c"}, {"description": ""}, {"version": ">1"}, {"title": "x" * 101}]
+)
+def test_documents_that_would_be_invalid_are_not_written(
+    publisher: Publisher, change: dict[str, str]
+) -> None:
+    before = publisher.read("server-card.json")
+    publisher.listing |= change
+    result = publisher.run("--write", str(publisher.path / "public"))
+    assert result.exit_code == 1
+    assert f"publish.yaml: {next(iter(change))}: " in result.output
+    assert publisher.read("server-card.json") == before
+
+
+def test_a_first_listing_can_be_written_at_once(publisher: Publisher) -> None:
+    publisher.listing = {}
+    (publisher.path / "publish.yaml").unlink()
+    assert publisher.run("--init").exit_code == 0
+    assert publisher.run("--write", str(publisher.path / "public")).exit_code == 0
+    valid("server.schema.json", publisher.read("server.json"))
+    valid("server-card.schema.json", publisher.read("server-card.json"))
+
+
+def test_screenshots_are_copied_in_their_order(publisher: Publisher) -> None:
+    (publisher.path / "answer.png").write_bytes(png(1200, 800))
+    publisher.listing["screenshots"] = ["answer.png"]
+    public = publisher.path / "public"
+    assert publisher.run("--write", str(public)).exit_code == 0
+    assert (public / "screenshot-1.png").read_bytes() == png(1200, 800)
+    publisher.listing["screenshots"] = ["gone.png"]
+    refused = publisher.run("--write", str(public))
+    assert (refused.exit_code, "gone.png does not exist" in refused.output) == (1, True)
 
 
 def test_a_logo_that_cannot_be_used_writes_nothing(publisher: Publisher) -> None:

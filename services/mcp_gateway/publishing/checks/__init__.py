@@ -16,6 +16,7 @@ from mcp_gateway.publishing.checks.logos import logos
 from mcp_gateway.publishing.checks.mixed_tools import mixed_tools
 from mcp_gateway.publishing.checks.namespace import namespace
 from mcp_gateway.publishing.checks.reasons import reasons
+from mcp_gateway.publishing.checks.screenshots import screenshots
 from mcp_gateway.publishing.checks.sensitive_arguments import sensitive_arguments
 from mcp_gateway.publishing.checks.served import served
 from mcp_gateway.publishing.checks.texts import CLAUDE, OPENAI, REGISTRY, texts
@@ -32,6 +33,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
         texts(CLAUDE),
         links("documentation", "privacy_policy", "support"),
         logos(),
+        screenshots,
         examples(positive=3),
         account,
         approved_list("claude"),

@@ -40,8 +40,8 @@ def logo_problem(folder: Path, logo: Logo) -> str | None:
         data = file.read_bytes()
     except OSError as error:
         return f"{logo.file} can't be read: {error.strerror}"
-    if data.startswith(_PNG) and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
+    if (size := read_png_size(data)) is not None:
+        width, height = size
         if width != height:
             return f"{logo.file} is {width} by {height} pixels, not square"
         return f"{logo.file} has only {width} pixels" if width < _SMALLEST else None
@@ -50,3 +50,11 @@ def logo_problem(folder: Path, logo: Logo) -> str | None:
         return f"{logo.file} is neither a PNG nor an SVG"
     active = [word for word in ("<script", "javascript:", "<foreignobject") if word in text]
     return f"{logo.file} contains {active[0]}" if active else None
+
+
+def read_png_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height of a PNG; None for other data."""
+    if not data.startswith(_PNG) or len(data) < 24:
+        return None
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height

@@ -7,7 +7,7 @@ from mcp_gateway.publishing.finding import Finding, Submission
 
 _LONGEST = 64
 _WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+")
-_ADVERTISING = frozenset(["best", "better", "fastest", "free", "official", "recommended", "top"])
+_ADVERTISING = frozenset(["best", "better", "fastest", "official", "recommended"])
 
 
 def tool_names(submission: Submission) -> Iterator[Finding]:
