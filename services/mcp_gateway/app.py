@@ -133,6 +133,7 @@ def create_app(
                     sealer=sealer,
                     is_revoked=auth.revocations.is_revoked,
                     now=now,
+                    serves_skills=settings.serve_skills,
                 )
             )
 

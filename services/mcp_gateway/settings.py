@@ -144,6 +144,9 @@ class McpGatewaySettings(ServiceSettings):
     manifest."""
     confirm_destructive_for: dict[str, Confirmation] = Field(default_factory=dict)
     """The same policy for individual tenants, by tenant id."""
+    serve_skills: bool = False
+    """Whether clients get the manifest's `skills`, by the extension that is named
+    `io.modelcontextprotocol/skills`. Few clients know it yet."""
     challenge_scope: str = ""
     """The scopes that the gateway tells a client without a token to request; by default every scope
     that the manifest uses."""

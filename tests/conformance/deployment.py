@@ -49,6 +49,7 @@ def running_fixture(folder: Path) -> Iterator[Fixture]:
             fixture.resource,
             api,
             manifest=HERE / "tools.yaml",
+            serve_skills=True,
             allowed_hosts=[urlsplit(gateway).netloc, proxied],
             allowed_origins=[f"http://{proxied}"],
         ),

@@ -10,7 +10,11 @@ import yaml
 
 from conformance.deployment import HERE, Fixture
 from conformance.proxy import authenticating_proxy
-from support.processes.conformance import required_scenarios, run_server_suite
+from support.processes.conformance import (
+    required_scenarios,
+    run_server_scenario,
+    run_server_suite,
+)
 
 REVISIONS = ("2025-11-25", "2026-07-28")
 
@@ -41,6 +45,15 @@ class Score:
     def __str__(self) -> str:
         """Say it in one line."""
         return f"{self.revision}: {len(self.passed)} of {len(self.passed) + len(self.failed)}"
+
+
+async def run_scenario(fixture: Fixture, scenario: str, folder: Path) -> dict[str, str]:
+    """Run one scenario through the authenticating proxy; return the status of each check."""
+    gateway_port = urlsplit(fixture.resource).port
+    assert gateway_port is not None
+    async with authenticating_proxy(fixture.proxy_port, gateway_port, await fixture.token()):
+        url = f"http://127.0.0.1:{fixture.proxy_port}/mcp"
+        return await asyncio.to_thread(run_server_scenario, url, scenario, folder)
 
 
 async def score(fixture: Fixture, revision: str, folder: Path) -> Score:

@@ -271,6 +271,8 @@ def test_everything_that_names_a_tool_follows_its_prefix(tmp_path: Path) -> None
             "resources:\n"
             "  guide: {text: How to}\n"
             "  thing: {tool: get, uri: 'billing://things/{id}'}\n"
+            "skills:\n"
+            "  pay-all: {description: Pay., text: Call `list` and then `pay`., tools: [get]}\n"
         ),
     )
     catalogue = load(make_settings(tmp_path, **settings))
@@ -287,6 +289,10 @@ def test_everything_that_names_a_tool_follows_its_prefix(tmp_path: Path) -> None
     assert shown is not None
     assert shown.submit is not None
     assert shown.submit.tool == "billing_pay"
+    skill = catalogue.skills["billing-pay-all"]
+    assert skill.tools == ("billing_get", "billing_list", "billing_pay")
+    assert "name: billing-pay-all\n" in skill.text
+    assert skill.body == "Call `billing_list` and then `billing_pay`."
 
 
 def test_a_former_name_is_not_taken_from_another_api_either(tmp_path: Path) -> None:

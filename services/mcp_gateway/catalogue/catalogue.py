@@ -15,7 +15,7 @@ from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import ApiSummary, CatalogueDocument, ToolSummary, prove_renames
 from gatepost.scopes import READ, format_scope
 from mcp_gateway.catalogue.prompts import Prompt
-from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
+from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate, Skill
 from mcp_gateway.catalogue.search import SearchIndex
 from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.catalogue.tool import FormerName, Tool
@@ -46,6 +46,7 @@ class Catalogue:
     resources: Mapping[str, McpResource] = field(default_factory=dict)
     templates: Mapping[str, McpResourceTemplate] = field(default_factory=dict)
     """MCP resources that a tool reads."""
+    skills: Mapping[str, Skill] = field(default_factory=dict)
     search_above: int | None = None
     """Callers who may use more tools than this find them by search; None lists every tool."""
     apis: Mapping[str, ApiPart] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Catalogue:
         prompts: Iterable[Prompt] = (),
         resources: Iterable[McpResource] = (),
         templates: Iterable[McpResourceTemplate] = (),
+        skills: Iterable[Skill] = (),
         search_above: int | None = None,
         apis: Mapping[str, ApiPart] | None = None,
     ) -> Self:
@@ -73,6 +75,7 @@ class Catalogue:
         prompts = sorted(prompts, key=lambda prompt: prompt.name)
         resources = sorted(resources, key=lambda resource: resource.name)
         templates = sorted(templates, key=lambda template: template.name)
+        skills = sorted(skills, key=lambda skill: skill.name)
         content: dict[str, Any] = {
             "name": name,
             "tools": list(by_name.values()),
@@ -80,6 +83,7 @@ class Catalogue:
             "resources": resources,
             "templates": templates,
             "search_above": search_above,
+            **({"skills": skills} if skills else {}),
         }
         titles = {api: part.title for api, part in (apis or {}).items() if api}
         if titles:
@@ -92,6 +96,7 @@ class Catalogue:
             prompts=MappingProxyType({prompt.name: prompt for prompt in prompts}),
             resources=MappingProxyType({resource.name: resource for resource in resources}),
             templates=MappingProxyType({template.name: template for template in templates}),
+            skills=MappingProxyType({skill.name: skill for skill in skills}),
             search_above=search_above,
             apis=apis or {},
             index=SearchIndex(by_name.values() if searched else ()),

@@ -1,10 +1,12 @@
-"""MCP resources: documents that a model may read."""
+"""MCP resources: documents that a model may read, skills among them."""
 
+import json
 import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 _VALUE = re.compile(r"[^/?#]+")
+_NAMED = re.compile(r"`([A-Za-z0-9_-]{1,64})`")
 VARIABLE = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
@@ -22,6 +24,42 @@ class McpResource:
     """The URI by which clients read it."""
     blob: str = ""
     """Base64 of binary content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """Instructions for a model about some of the tools (MCP Skills)."""
+
+    name: str
+    description: str
+    body: str
+    """The instructions, without frontmatter."""
+    tools: tuple[str, ...] = ()
+    """Tools that it names: callers who may not use all of them don't see the skill."""
+
+    @property
+    def uri(self) -> str:
+        """The URI of its `SKILL.md`."""
+        return f"skill://{self.name}/SKILL.md"
+
+    @property
+    def text(self) -> str:
+        """The whole `SKILL.md`, with its frontmatter."""
+        # A text in JSON is the same text in YAML.
+        said = json.dumps(self.description, ensure_ascii=False)
+        return f"---\nname: {self.name}\ndescription: {said}\n---\n\n{self.body}\n"
+
+    def rename(self, name: str, prefix: str) -> "Skill":
+        """Return a copy with another name, whose tools have names with a prefix."""
+        body = _NAMED.sub(
+            lambda found: f"`{prefix}{found[1]}`" if found[1] in self.tools else found[0], self.body
+        )
+        return Skill(name, self.description, body, tuple(prefix + tool for tool in self.tools))
+
+
+def named_in_code(text: str) -> list[str]:
+    """Return the names that a Markdown text has in code, such as `list_tasks`, in order."""
+    return list(dict.fromkeys(_NAMED.findall(text)))
 
 
 @dataclass(frozen=True, slots=True)

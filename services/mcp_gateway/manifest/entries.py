@@ -15,7 +15,7 @@ from mcp_gateway.catalogue.tool import (
     Shape,
     ToolLimits,
 )
-from mcp_gateway.manifest.apps import AppEntry, read_app
+from mcp_gateway.manifest.apps.make import AppEntry, read_app
 from mcp_gateway.manifest.composing.entry import CompositeEntry
 from mcp_gateway.manifest.former import FormerEntry
 from mcp_gateway.manifest.graphql import GraphqlEntry

@@ -16,9 +16,9 @@ from gatepost.text.hidden import write_line
 from mcp_gateway.catalogue.catalogue import ApiPart, Catalogue
 from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.catalogue.prompts import Prompt
-from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
+from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate, Skill
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.manifest.apps import add_apps
+from mcp_gateway.manifest.apps.make import add_apps
 from mcp_gateway.manifest.composing.entry import composite_problems
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
 from mcp_gateway.manifest.former import former_name_problems
@@ -26,6 +26,7 @@ from mcp_gateway.manifest.make_tool import make_composite, make_tool
 from mcp_gateway.manifest.purpose import ask_purpose
 from mcp_gateway.manifest.read_prompts import prompt_problems, read_prompts
 from mcp_gateway.manifest.read_resources import read_resources, resource_problems
+from mcp_gateway.manifest.read_skills import read_skills, skill_problems
 from mcp_gateway.manifest.schema import date_of, manifest_problems
 from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
 from mcp_gateway.results.instructions import InstructionGuard
@@ -49,8 +50,9 @@ class Manifest:
     prompts: tuple[Prompt, ...]
     resources: tuple[McpResource, ...]
     templates: tuple[McpResourceTemplate, ...]
+    skills: tuple[Skill, ...]
     files: tuple[Path, ...]
-    """The files that the manifest names: the OpenAPI document and files of resources."""
+    """The files that the manifest names: the OpenAPI document and files of resources and skills."""
     api: str = ""
     """The name of the API among several, in whose toolset all of its tools are."""
     prefix: str = ""
@@ -82,6 +84,7 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
         prompts=manifest.prompts,
         resources=manifest.resources,
         templates=manifest.templates,
+        skills=manifest.skills,
         search_above=manifest.search_above,
         apis={manifest.api: ApiPart(manifest.name, document.security_schemes)},
     )
@@ -115,7 +118,10 @@ def make_tools(manifest: Manifest, document: OpenApiDocument) -> list[Tool]:
     # An app may name a tool that has a problem itself, which is then the one to fix.
     if apps and not problems:
         tools, found = add_apps(tools, apps, document)
-        problems += [f"{manifest.path}: {problem}" for problem in found]
+        problems += [
+            f"{manifest.path}: {problem.replace(f'tools.{manifest.prefix}', 'tools.', 1)}"
+            for problem in found
+        ]
     by_name = {tool.name: tool for tool in tools}
     for template in manifest.templates:
         where = f"{manifest.path}: resources.{template.name.removeprefix(manifest.prefix)}"
@@ -170,8 +176,12 @@ def load_manifest(path: Path) -> Manifest:
     raise_all([f"{path}: {problem}" for problem in problems])
     resources, templates, problems = read_resources(source.get("resources", {}), path.parent)
     prompts, more = read_prompts(source.get("prompts", {}))
+    exposed = {name: tool for name, tool in source["tools"].items() if tool.get("expose", True)}
+    skills, others = read_skills(source.get("skills", {}), path.parent, exposed)
     problems = [*problems, *more, *prompt_problems(source), *resource_problems(source)]
     problems += [
+        *others,
+        *skill_problems(source),
         *_contradictions(source),
         *former_name_problems(source),
         *composite_problems(source),
@@ -189,6 +199,7 @@ def load_manifest(path: Path) -> Manifest:
         prompts=prompts,
         resources=resources,
         templates=templates,
+        skills=skills,
         files=tuple(_files(source, path.parent)),
     )
 
@@ -217,7 +228,7 @@ def _contradictions(source: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _files(source: Mapping[str, Any], folder: Path) -> Iterator[Path]:
-    named = [source, *source.get("resources", {}).values()]
+    named = [source, *source.get("resources", {}).values(), *source.get("skills", {}).values()]
     yield from (
         folder / value[key] for value in named for key in ("openapi", "file") if key in value
     )

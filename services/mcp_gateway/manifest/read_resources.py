@@ -33,9 +33,9 @@ def read_resources(
             continue
         mime_type = value.get("mime_type", "text/markdown")
         try:
-            data = _read(folder, value["file"]) if "file" in value else b""
+            data = read_file(folder, value["file"]) if "file" in value else b""
             binary = "file" in value and not _is_text(mime_type)
-            text = value["text"] if "text" in value else "" if binary else _decode(data)
+            text = value["text"] if "text" in value else "" if binary else decode_text(data)
         except ValueError as error:
             problems.append(f"resources.{name}.file: {value['file']} {error}")
             continue
@@ -71,7 +71,12 @@ def _is_text(mime_type: str) -> bool:
     return kind == "text" or name in _TEXTS or name.endswith(("+json", "+xml", "+yaml"))
 
 
-def _read(folder: Path, file: str) -> bytes:
+def read_file(folder: Path, file: str) -> bytes:
+    """Read a file beside the manifest.
+
+    Raises:
+        ValueError: it is elsewhere, can't be read or is too large; the message says so.
+    """
     path = (folder / file).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise ValueError("must be beside the manifest or below it")
@@ -85,7 +90,12 @@ def _read(folder: Path, file: str) -> bytes:
     return data
 
 
-def _decode(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
+    """Return the text of a file.
+
+    Raises:
+        ValueError: it is not UTF-8.
+    """
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -459,6 +459,20 @@ _RESOURCE = _closed(
 _RESOURCE["oneOf"] = [{"required": ["text"]}, {"required": ["file"]}, {"required": ["tool"]}]
 
 
+_SKILL = _closed(
+    "Instructions for a model about some of the tools (MCP Skills).",
+    ("description",),
+    description=_text(1024, "What the skill is for, and when a model should read it."),
+    text=_text(1_000_000, "The instructions, in Markdown and without frontmatter."),
+    file=_text(1000, "Path of a file beside the manifest, instead of `text`."),
+    tools=_names(
+        "Tools that the skill needs, beside those that it names in code; callers who may not use all "
+        "of them don't see it."
+    ),
+)
+_SKILL["oneOf"] = [{"required": ["text"]}, {"required": ["file"]}]
+
+
 def _named(description: str, schema: _Schema, message: str) -> _Schema:
     names = {"pattern": _NAME, "errorMessage": "a name is 1 to 64 letters, digits, _ and -"}
     return {
@@ -501,6 +515,14 @@ SCHEMA: _Schema = {
         tools=_named("Tool name to tool.", _TOOL, "must be a mapping of tool names to tools"),
         prompts=_named("Prompt name to prompt.", _PROMPT, "must be a mapping of names to prompts"),
         resources=_named("Name to resource.", _RESOURCE, "must be a mapping of names to resources"),
+        skills={
+            **_named("Name to skill.", _SKILL, "must be a mapping of names to skills"),
+            "propertyNames": {
+                "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$",
+                "maxLength": 64,
+                "errorMessage": "a name is 1 to 64 letters from a to z, digits and single - between them",
+            },
+        },
     ),
 }
 _VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA, offline=True)

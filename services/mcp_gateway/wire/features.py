@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mcp_types.jsonrpc import INVALID_PARAMS
+from mcp_types.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
 
 from mcp_gateway.catalogue.prompts import Prompt, PromptArgument
 from mcp_gateway.catalogue.resources import McpResourceTemplate
@@ -30,6 +30,7 @@ from mcp_gateway.server_features.resources import (
     write_block,
     write_contents,
 )
+from mcp_gateway.server_features.skills import describe_skill, skill_resource
 from mcp_gateway.wire.jsonrpc import UPSTREAM_FAILED, RpcError
 from mcp_gateway.wire.server import Incoming, Server, call_tool, require_first_page
 
@@ -70,9 +71,10 @@ async def get_prompt(server: Server, incoming: Incoming) -> Members:
 
 
 async def list_resources(server: Server, incoming: Incoming) -> Members:
-    """Answer `resources/list`."""
+    """Answer `resources/list` with the resources, and the skills that the caller sees."""
     require_first_page(incoming.params)
-    resources = server.catalogue.resources.values()
+    resources = [*server.catalogue.resources.values()]
+    resources += [skill_resource(skill) for skill in server.skills_for(incoming.caller)]
     return {"resources": [describe_resource(resource) for resource in resources]}
 
 
@@ -96,6 +98,9 @@ async def read_resource(server: Server, incoming: Incoming) -> Members:
         raise RpcError(INVALID_PARAMS, said)
     if (resource := find_resource(server.catalogue, uri)) is not None:
         return {"contents": [write_contents(resource)]}
+    for skill in server.skills_for(incoming.caller):
+        if skill.uri == uri:
+            return {"contents": [write_contents(skill_resource(skill))]}
     allowed = incoming.caller.allowed_tools
     if (tool := find_app(server.catalogue, allowed, uri)) is not None:
         return {"contents": [write_app(server.catalogue, allowed, tool, uri)]}
@@ -103,6 +108,32 @@ async def read_resource(server: Server, incoming: Incoming) -> Members:
         if (arguments := template.match(uri)) is not None:
             return await _read_by_tool(server, incoming, template, arguments, uri)
     raise ResourceMissing(uri)
+
+
+async def list_skills(server: Server, incoming: Incoming) -> Members:
+    """Answer `skills/list` with the skills whose tools the caller may all use.
+
+    Raises:
+        RpcError: `-32601` if the gateway serves no skills.
+    """
+    _require_skills(server, incoming)
+    require_first_page(incoming.params)
+    return {"skills": [describe_skill(skill) for skill in server.skills_for(incoming.caller)]}
+
+
+async def get_skill(server: Server, incoming: Incoming) -> Members:
+    """Answer `skills/get`.
+
+    Raises:
+        RpcError: `-32601` if the gateway serves no skills, `-32602` if the caller sees no such skill.
+    """
+    _require_skills(server, incoming)
+    uri = incoming.params.get("uri")
+    for skill in server.skills_for(incoming.caller):
+        if skill.uri == uri:
+            return {"skill": describe_skill(skill)}
+    shown = uri[:512] if isinstance(uri, str) else "params.uri"
+    raise RpcError(INVALID_PARAMS, f"No skill is served at {shown}")
 
 
 async def complete(server: Server, incoming: Incoming) -> Members:
@@ -120,6 +151,11 @@ async def complete(server: Server, incoming: Incoming) -> Members:
         raise RpcError(INVALID_PARAMS, "params.ref.type must be ref/prompt or ref/resource")
     prompt = _find_prompt(server, incoming, ref.get("name"))
     return {"completion": complete_argument(prompt, name, typed)}
+
+
+def _require_skills(server: Server, incoming: Incoming) -> None:
+    if not server.has_skills:
+        raise RpcError(METHOD_NOT_FOUND, f"Method not found: {incoming.method}")
 
 
 def _find_prompt(server: Server, incoming: Incoming, name: object) -> Prompt:

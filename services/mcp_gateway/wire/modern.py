@@ -240,7 +240,7 @@ async def _discover(server: Server, _: Incoming) -> bytes:
             "supportedVersions": list(MODERN_PROTOCOL_VERSIONS),
             "capabilities": {
                 **server.capabilities,
-                "extensions": {**_EXTENSIONS, **server.extensions},
+                "extensions": {**_EXTENSIONS, **server.modern_extensions},
             },
             "instructions": server.instructions,
             **_cacheable(server),
@@ -295,5 +295,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "resources/templates/list": _cached(features.list_templates),
         "resources/read": _cached(features.read_resource),
         "completion/complete": _completed(features.complete),
+        "skills/list": _cached(features.list_skills),
+        "skills/get": _cached(features.get_skill),
     }
 )

@@ -1,6 +1,6 @@
 """The MCP server that both eras share: catalogue, pipeline, name and capabilities."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -10,12 +10,14 @@ from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.resources import Skill
 from mcp_gateway.elicitation.answers import Answers
 from mcp_gateway.elicitation.confirmations import Confirmations
 from mcp_gateway.elicitation.seal import Sealer
 from mcp_gateway.pipeline.call import CallMetrics, Next, ToolCall, ToolResult, UnknownTool
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
 from mcp_gateway.server_features.apps import APPS, has_apps
+from mcp_gateway.server_features.skills import SKILLS, allowed_skills
 from mcp_gateway.wire.jsonrpc import RpcError
 from mcp_gateway.wire.listing import Listing
 
@@ -35,6 +37,7 @@ class Server:
     is_revoked: Callable[[AccessClaims], bool]
     """Whether a caller's connection has ended since the request was verified."""
     now: Now
+    serves_skills: bool = False
     listing: Listing = field(init=False)
     info: Mapping[str, str] = field(init=False)
     """The server as an MCP `Implementation`, which every modern answer includes."""
@@ -61,7 +64,9 @@ class Server:
         declared: dict[str, Any] = {"logging": {}, "tools": {"listChanged": False}}
         if self.catalogue.prompts:
             declared |= {"completions": {}, "prompts": {"listChanged": False}}
-        if self.catalogue.resources or self.catalogue.templates or has_apps(self.catalogue):
+        catalogue = self.catalogue
+        readable = catalogue.resources or catalogue.templates or self.has_skills
+        if readable or has_apps(catalogue):
             declared["resources"] = {"listChanged": False, "subscribe": False}
         return declared
 
@@ -69,6 +74,20 @@ class Server:
     def extensions(self) -> Mapping[str, Any]:
         """The extensions that the catalogue needs, each with its settings."""
         return {APPS: {}} if has_apps(self.catalogue) else {}
+
+    @property
+    def modern_extensions(self) -> Mapping[str, Any]:
+        """Those, and the extensions that need the methods of 2026-07-28."""
+        return {**self.extensions, **({SKILLS: {}} if self.has_skills else {})}
+
+    @property
+    def has_skills(self) -> bool:
+        """Whether skills are served, to whoever may use their tools."""
+        return self.serves_skills and bool(self.catalogue.skills)
+
+    def skills_for(self, caller: AccessClaims) -> Iterable[Skill]:
+        """Return the skills that a caller sees."""
+        return allowed_skills(self.catalogue, caller.allowed_tools) if self.has_skills else ()
 
 
 @dataclass(slots=True)

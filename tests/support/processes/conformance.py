@@ -136,6 +136,23 @@ def run_server_suite(url: str, revision: str, folder: Path, seconds: float = 300
     return said
 
 
+def run_server_scenario(
+    url: str, scenario: str, folder: Path, seconds: float = 120
+) -> dict[str, str]:
+    """Let the suite run one scenario for servers; return the status of each of its checks.
+
+    Args:
+        url: the MCP endpoint, which must need no token.
+        scenario: the scenario's name.
+        folder: an existing folder for the suite's output.
+        seconds: after that long the suite is ended.
+    """
+    results = folder / scenario
+    argv = (NODE, SUITE, "server", "--url", url, "--scenario", scenario, "--output-dir", results)
+    subprocess.run(argv, cwd=folder, capture_output=True, timeout=seconds, check=False)
+    return {check["id"]: check["status"] for check in _read_checks(results)}
+
+
 def run_client_suite(
     scenario: str, command: Sequence[str], folder: Path, seconds: float = 120
 ) -> str:

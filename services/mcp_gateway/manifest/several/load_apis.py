@@ -63,6 +63,7 @@ def load_apis(apis: Sequence[Api], *, name: str = "", note: Note = lambda files:
         prompts=[prompt for one in manifests for prompt in one.prompts],
         resources=[resource for one in manifests for resource in one.resources],
         templates=[template for one in manifests for template in one.templates],
+        skills=[skill for one in manifests for skill in one.skills],
         search_above=min(searching, default=None),
         apis={
             one.api: ApiPart(one.name, document.security_schemes)
@@ -111,5 +112,6 @@ def _names(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield from (("prompts", prompt.name) for prompt in manifest.prompts)
     for resource in manifest.resources:
         yield from (("resources", resource.name), ("uri", resource.uri))
+    yield from (("skills", skill.name) for skill in manifest.skills)
     for template in manifest.templates:
         yield from (("resources", template.name), ("uri", template.uri_template))

@@ -1,5 +1,6 @@
 """The names of a manifest's tools, prompts and resources beside those of other APIs."""
 
+import re
 from dataclasses import replace
 
 from mcp_gateway.apis.api import Api
@@ -7,6 +8,8 @@ from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.manifest.entries import ToolEntry
 from mcp_gateway.manifest.load import Manifest
 from mcp_gateway.manifest.read_resources import usual_uri
+
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
 def prefix_names(manifest: Manifest, api: Api) -> Manifest:
@@ -55,5 +58,12 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
         templates=tuple(
             replace(one, name=prefixed(one.name), tool=prefixed(one.tool))
             for one in manifest.templates
+        ),
+        # Names of skills have no underscores.
+        skills=tuple(
+            one.rename(
+                f"{_SEPARATORS.sub('-', api.name.lower()).strip('-')}-{one.name}", api.prefix
+            )
+            for one in manifest.skills
         ),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from mcp_gateway.catalogue.apps import App, AppField, AppLink, Source, View
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.manifest.app_fields import (
+from mcp_gateway.manifest.apps.fields import (
     MOST_LINES,
     choose_columns,
     describe_field,
