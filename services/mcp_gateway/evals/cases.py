@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gatepost.document import DocumentError, read_document
+from gatepost.text.hidden import escape_text
 
 CASES_FILE = "evals.yaml"
 """Its file name, beside a manifest."""
@@ -75,7 +76,8 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
     text = yaml.safe_dump(
         {"version": 1, "cases": rows}, sort_keys=False, allow_unicode=True, width=100
     )
-    path.write_text(_HEAD + text, encoding="utf-8")
+    # Words of models may have characters that a person who reviews the file would not see.
+    path.write_text(_HEAD + escape_text(text), encoding="utf-8")
 
 
 def merge_cases(kept: Sequence[Case], made: Iterable[Case]) -> list[Case]:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from gatepost.text.hidden import write_line
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.evals.cases import Case, CasesError
 
@@ -24,6 +25,8 @@ class _Attempt(BaseModel):
     times: int
 
 
+_LONGEST = 4000
+"""Characters of a prompt or note; no event holds so many."""
 _ATTEMPTS = TypeAdapter(list[_Attempt])
 
 
@@ -79,10 +82,10 @@ def _case(kind: str, said: str, prompt: str, tools: list[str], note: str) -> Cas
     return Case(
         id=f"log-{kind}-{key}",
         source="log",
-        prompt=prompt,
+        prompt=write_line(prompt)[:_LONGEST],
         tool=tools[0],
         also=tuple(tools[1:]),
-        note=note,
+        note=write_line(note)[:_LONGEST],
     )
 
 

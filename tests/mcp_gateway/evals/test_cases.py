@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gatepost.text.hidden import HIDDEN
 from mcp_gateway.evals.cases import read_cases
 from mcp_gateway.evals.from_manifest import make_cases
 from mcp_gateway.manifest.load import load_catalogue
@@ -110,6 +111,15 @@ def test_what_agents_did_wrong_becomes_cases_for_a_person_to_confirm(evaluation:
     assert cases[3].note == "arguments were refused 3 times: project: is required"
     assert cases[4].note == "arguments had to be corrected 3 times: number"
     assert not any(case.arguments for case in cases)
+
+
+def test_words_of_models_hide_nothing_from_whoever_reviews_the_cases_a346(evaluation: Any) -> None:
+    hidden = "weekly\u200b\u202eplan\U000e0041\x1b[2J"
+    evaluation.run("cases", *log(evaluation, attempt("searched", [hidden], similar=["find_tasks"])))
+    text = (evaluation.path / "evals.yaml").read_text()
+    assert not HIDDEN.search(text)
+    [case] = [one for one in read_cases(evaluation.path / "evals.yaml") if one.source == "log"]
+    assert not HIDDEN.search(case.prompt + case.note)
 
 
 @pytest.mark.parametrize("text", ["[]]", '[{"kind": "missing"}]', "{}"])
