@@ -13,7 +13,7 @@ import orjson
 
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.lock import Lock, Published, read_lock
-from mcp_gateway.catalogue.tool import Tool, publish_tool
+from mcp_gateway.catalogue.tool import Tool
 
 DIRECTORIES = ("claude", "openai")
 """The directories that review a tool list before they publish it."""
@@ -143,30 +143,16 @@ def _closest(tool: Tool, approval: Approval) -> tuple[Change | None, Published]:
 
 
 def _compare(tool: Tool, record: Published) -> Change | None:
-    now, then = publish_tool(tool), published_of(tool.name, record)
-    if _written(now["inputSchema"]) != _written(then["inputSchema"]):
+    """Compare what models see of a tool with the record; members that records don't have are left out."""
+    if _written(tool.input_schema) != _written(record["inputSchema"]):
         return "arguments"
-    hints = [{k: v for k, v in one["annotations"].items() if k != "title"} for one in (now, then)]
-    if hints[0] != hints[1]:
+    hints = (tool.read_only, tool.destructive, tool.idempotent, tool.open_world)
+    keys = ("readOnly", "destructive", "idempotent", "openWorld")
+    # A lock leaves an absent `openWorld` out.
+    if hints != tuple(bool(record.get(key)) for key in keys):
         return "hints"
-    return None if _written(now) == _written(then) else "words"
-
-
-def published_of(name: str, record: Published) -> dict[str, Any]:
-    """Return a recorded tool as `tools/list` answered it."""
-    return {
-        "name": name,
-        "title": record.get("title"),
-        "description": record.get("description"),
-        "inputSchema": record["inputSchema"],
-        "annotations": {
-            "title": record.get("title"),
-            "readOnlyHint": record.get("readOnly"),
-            "destructiveHint": record.get("destructive"),
-            "idempotentHint": record.get("idempotent"),
-            "openWorldHint": bool(record.get("openWorld")),
-        },
-    }
+    words = (record.get("title"), record.get("description"))
+    return None if (tool.title, tool.description) == words else "words"
 
 
 def _written(value: Any) -> bytes:
