@@ -113,6 +113,7 @@ class DemoLayout:
     auth_metrics_port: int
     gateway_metrics_port: int
     provider_port: int | None
+    invoicing_port: int | None
     traces: str | None
     """Where traces are sent."""
 
@@ -140,6 +141,16 @@ class DemoLayout:
     def provider(self) -> str:
         """The issuer of the imitation of Acme's identity provider."""
         return f"http://127.0.0.1:{self.provider_port}"
+
+    @property
+    def invoicing(self) -> str:
+        """The URL of the second API."""
+        return f"http://127.0.0.1:{self.invoicing_port}"
+
+    @property
+    def invoicing_key(self) -> Path:
+        """The key with which the gateway calls the second API."""
+        return self.directory / "invoicing_key"
 
     @property
     def sso(self) -> Path:
@@ -193,6 +204,11 @@ class DemoLayout:
     help="Also run an imitation of Acme's identity provider, which can connect apps for members.",
 )
 @click.option(
+    "--invoicing",
+    is_flag=True,
+    help="Also run a second API, for invoices, behind the same gateway.",
+)
+@click.option(
     "--traces",
     metavar="URL",
     help="Send traces of every call to an OTLP collector, such as http://127.0.0.1:4318/v1/traces.",
@@ -207,12 +223,13 @@ class DemoLayout:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write URLs and accounts to this JSON file once everything is running.",
 )
-def demo(
+def demo(  # noqa: PLR0913 - one for each option
     auth_port: int,
     gateway_port: int,
     saas_port: int,
     stripe_port: int,
     provider: bool,
+    invoicing: bool,
     traces: str | None,
     directory: Path | None,
     state_file: Path | None,
@@ -230,7 +247,7 @@ def demo(
             f"--state-file: the folder {state_file.absolute().parent} does not exist; create it first"
         )
     with suppress_stop(), _directory(directory) as place:
-        ports = find_free_ports(3)
+        ports = find_free_ports(4)
         layout = DemoLayout(
             place,
             auth_port,
@@ -240,6 +257,7 @@ def demo(
             auth_metrics_port=ports[0],
             gateway_metrics_port=ports[1],
             provider_port=ports[2] if provider else None,
+            invoicing_port=ports[3] if invoicing else None,
             traces=traces,
         )
         _report("preparing accounts and tools")
@@ -351,13 +369,18 @@ auth_server:
 {_write_sign_in(layout)}mcp_gateway:
   issuer: {layout.issuer}
   resource: {layout.resource}
-  upstream_url: {layout.saas}
-  manifest: tools.yaml
-  signing_key: gateway-key.pem
+{_write_apis(layout)}  signing_key: gateway-key.pem
   metrics_port: {layout.gateway_metrics_port}
 {_write_tracing(layout)}  allowed_origins: ["http://127.0.0.1:*", "http://localhost:*"]
 """
     )
+    if layout.invoicing_port is not None:
+        keep_secret(layout.invoicing_key)
+        subprocess.run(  # noqa: S603 - our own command, no shell
+            [sys.executable, "-m", "demo_invoicing", "--write", layout.directory / "invoicing"],
+            env=_environment(),
+            check=True,
+        )
     people = layout.directory / "people.json"
     accounts = [{**person, "password": PASSWORD} for person in PEOPLE]
     key = {
@@ -432,6 +455,26 @@ _COMPOSITE = """\
     result: {project: project, tasks: tasks.items, members: members.items}
 """
 """A composite tool, which no import proposes."""
+
+
+def _write_apis(layout: DemoLayout) -> str:
+    if layout.invoicing_port is None:
+        return f"""\
+  upstream_url: {layout.saas}
+  manifest: tools.yaml
+"""
+    return f"""\
+  apis:
+    orbit:
+      url: {layout.saas}
+      manifest: tools.yaml
+      prefix: ""
+    invoicing:
+      url: {layout.invoicing}
+      manifest: invoicing/tools.yaml
+      credentials:
+        apiKey: {{mode: static, value: {{file: invoicing_key}}}}
+"""
 
 
 def _write_sign_in(layout: DemoLayout) -> str:
@@ -522,16 +565,31 @@ def _services(layout: DemoLayout) -> list[Service]:
         f"{layout.provider}/jwks",
         environment,
     )
+    trust = (
+        *("--gatepost-issuer", layout.resource),
+        "--gatepost-jwks-url",
+        f"http://127.0.0.1:{layout.gateway_port}/.well-known/jwks.json",
+    )
+    invoicing = Service(
+        "demo-invoicing",
+        (
+            *("-m", "demo_invoicing", "--port", str(layout.invoicing_port)),
+            *("--database", str(layout.directory / "invoicing.db"), *trust),
+        ),
+        f"{layout.invoicing}/healthz",
+        {
+            **environment,
+            "INVOICING_API_KEY": layout.invoicing_key.read_text() if layout.invoicing_port else "",
+        },
+    )
     return [
         *([provider] if layout.provider_port is not None else []),
+        *([invoicing] if layout.invoicing_port is not None else []),
         Service(
             "demo-saas",
             (
                 *("-m", "demo_saas", "--port", str(layout.saas_port)),
-                *("--database", str(layout.directory / "orbit.db")),
-                *("--gatepost-issuer", layout.resource),
-                "--gatepost-jwks-url",
-                f"http://127.0.0.1:{layout.gateway_port}/.well-known/jwks.json",
+                *("--database", str(layout.directory / "orbit.db"), *trust),
             ),
             f"{layout.saas}/healthz",
             _environment_of_api(layout),
@@ -575,6 +633,7 @@ def _write_state(path: Path, layout: DemoLayout) -> None:
         "saas_url": layout.saas,
         "stripe_url": layout.stripe,
         **({"provider_url": layout.provider} if layout.provider_port is not None else {}),
+        **({"invoicing_url": layout.invoicing} if layout.invoicing_port is not None else {}),
         "auth_metrics": layout.auth_metrics,
         "gateway_metrics": layout.gateway_metrics,
         "directory": str(layout.directory),
@@ -618,7 +677,7 @@ Everything is running:
   authorization server  {layout.issuer}
   demo SaaS "Orbit"     {layout.saas}  (its API: {layout.saas}/docs)
   settings in Orbit     {layout.saas}/settings
-  imitation of Stripe   {layout.stripe}
+{_write_invoicing(layout)}  imitation of Stripe   {layout.stripe}
   metrics               {layout.auth_metrics}
                         {layout.gateway_metrics}
 
@@ -648,6 +707,12 @@ Mails, such as invitations and codes, are not sent: read them in
 
 {_write_provider(layout)}Ctrl-C stops everything.
 """
+
+
+def _write_invoicing(layout: DemoLayout) -> str:
+    if layout.invoicing_port is None:
+        return ""
+    return f"  second API, invoices  {layout.invoicing}  (its tools: invoicing_…)\n"
 
 
 def _write_provider(layout: DemoLayout) -> str:
