@@ -81,6 +81,8 @@ class CallView(_Value):
     """The sub-agent that called for the client: its client, or `client_id`, `#` and a name."""
     api: str
     """The API of the tool among several; empty if the gateway has only one."""
+    calls_made: int
+    """The calls of other tools that a composite tool made; 0 for every other tool."""
 
 
 class AccessView(_Value):
@@ -338,6 +340,7 @@ async def _view_all(db: DbSession, calls: Sequence[LoggedCall]) -> list[CallView
             trace_id=call.trace_id,
             actor=call.actor,
             api=call.api,
+            calls_made=call.calls_made,
         )
         for call in calls
     ]

@@ -31,6 +31,8 @@ class CallMetrics:
     status: int | None = None
     sent: bool = False
     """Whether a request may have reached the upstream."""
+    calls_made: int = 0
+    """The calls that a composite tool made."""
     started: datetime = EPOCH
     """When the call began."""
     reserved: Reservation | None = None

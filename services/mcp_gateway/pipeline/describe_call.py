@@ -77,6 +77,7 @@ def describe_call(
         meter=tool.billing.meter if cost and tool is not None else "",
         trace_id=metrics.trace_id,
         actor=caller.actors[0] if caller.actors else "",
+        calls_made=metrics.calls_made,
         api="" if tool is None else tool.api,
         searched=metrics.searched,
         purpose=metrics.purpose,

@@ -112,6 +112,8 @@ class CallEvent(NamedTuple):
     """The sub-agent that called for the client; empty if the client itself called."""
     api: Annotated[str, Field(pattern="^[a-z0-9_]{0,32}$")] = ""
     """The API of the tool among several; empty if the gateway has only one, or for no tool."""
+    calls_made: _Count = 0
+    """The calls of other tools that a composite tool made; 0 for every other tool."""
     searched: Annotated[
         str, Field(max_length=LONGEST_STATED), AfterValidator(_require_storable)
     ] = ""

@@ -220,3 +220,18 @@ def test_a_manifest_that_cannot_be_edited_in_place_is_not_changed(folder: Folder
     assert result.exit_code == 1
     assert "can't be changed in place" in result.output
     assert folder.manifest.read_text() == before
+
+
+def test_a_composite_tool_stays_as_it_is_when_the_document_changes(folder: Folder) -> None:
+    composite = (
+        "  sort_tasks:\n    description: Find tasks, then add one.\n    calls:\n"
+        "      - {as: found, tool: find_tasks}\n      - {as: made, tool: create_task}\n"
+    )
+    folder.edit("\n# the end\n", f"\n{composite}# the end\n")
+    folder.api["paths"]["/tasks"]["post"]["description"] = "Create one task."
+
+    output = folder.run().output
+
+    assert composite in folder.manifest.read_text()
+    assert "sort_tasks" not in output
+    assert load_catalogue(folder.manifest).tools["sort_tasks"].destructive is False

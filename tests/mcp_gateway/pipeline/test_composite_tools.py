@@ -169,6 +169,7 @@ async def test_a_call_is_one_event_with_one_cost(shop: World, era: str) -> None:
 
     [record] = shop.records
     assert (record["tool"], record["cost"], record["outcome"]) == ("plan_task", 5, "success")
+    assert record["calls_made"] == 3
     assert shop.journal.intents == {}
 
 

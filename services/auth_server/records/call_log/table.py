@@ -52,3 +52,4 @@ class LoggedCall(SQLModel, table=True):
     trace_id: str = Field(default="", max_length=32)
     actor: str = Field(default="", max_length=2048)
     api: str = Field(default="", max_length=32)
+    calls_made: int = Field(default=0)

@@ -170,6 +170,7 @@ class _Run:
             result = await send(inner)
         finally:
             outer.sent = outer.sent or inner.metrics.sent
+            outer.calls_made += inner.metrics.sent
             outer.seconds += inner.metrics.seconds
             outer.retries += inner.metrics.retries
             outer.status = inner.metrics.status if inner.metrics.sent else outer.status
