@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from gatepost.claims import AccessClaims
 from gatepost.clock import Now, utc_now
 from gatepost.logs import RequestId
 from gatepost.metrics.port import serving_metrics
@@ -31,7 +32,7 @@ from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.auth.jwks import Jwks
 from mcp_gateway.auth.outdated_tokens import OutdatedTokens
 from mcp_gateway.auth.protected_resource import WELL_KNOWN, describe_resource
-from mcp_gateway.auth.verify_token import TokenVerifier
+from mcp_gateway.auth.verify_token import LEEWAY, TokenVerifier
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.directories.published import card_version, read_published
 from mcp_gateway.directories.routes import published_routes
@@ -43,6 +44,7 @@ from mcp_gateway.gateway import Gateway, State
 from mcp_gateway.live_catalogue import LiveCatalogue, Pause
 from mcp_gateway.metrics import names, sources
 from mcp_gateway.metrics.calls import CallFigures
+from mcp_gateway.notifications.listeners import Listeners
 from mcp_gateway.operational import (
     Documents,
     Health,
@@ -132,6 +134,8 @@ def create_app(
                     confirmations=runtime.confirmations,
                     sealer=sealer,
                     is_revoked=auth.revocations.is_revoked,
+                    listeners=auth.listeners,
+                    new_id=new_id,
                     now=now,
                     serves_skills=settings.serve_skills,
                 )
@@ -146,10 +150,12 @@ def create_app(
             parts = Parts(live, auth.revocations, runtime.plans, guards, runtime.reporting)
             watch = ClientWatch(settings.keep_alive)
             stopping.when_waits_end(runtime.answers.close)
+            stopping.when_waits_end(auth.listeners.close)
             stopping.when_cut_off(watch.cut_off)
             _describe_metrics(page, settings, live, auth, guards, runtime, now)
             async with (
                 auth.revocations.following(),
+                auth.listeners.running(),
                 live.following(switch),
                 reporting(parts, new_id(), now),
                 serving_metrics(page, process.metrics),
@@ -197,6 +203,7 @@ class _Auth:
     authenticator: Authenticator
     challenge: Challenge
     possession: Possession
+    listeners: Listeners
 
 
 def _make_auth(
@@ -209,8 +216,13 @@ def _make_auth(
 ) -> _Auth:
     stale_after = timedelta(seconds=settings.stale_revocations_after)
     keys = Jwks(runtime.fetch_keys, now)
+
+    def withdraw_key() -> None:
+        keys.outdate()
+        listeners.end_all()  # those of other keys open again
+
     revocations = Revocations(
-        runtime.feed, now, stale_after=stale_after, key_withdrawn=keys.outdate
+        runtime.feed, now, stale_after=stale_after, key_withdrawn=withdraw_key
     )
     verifier = TokenVerifier(
         jwks=keys,
@@ -228,7 +240,24 @@ def _make_auth(
         settings.resource, metadata_url, lambda: settings.challenge_scope or live.catalogue.scope
     )
     possession = _make_possession(settings, runtime, sealer, now)
-    return _Auth(keys, revocations, verifier, outdated, authenticator, challenge, possession)
+
+    def holds(caller: AccessClaims) -> bool:
+        current = now().timestamp() < caller.exp + LEEWAY
+        return current and not revocations.is_revoked(caller) and not outdated.include(caller)
+
+    notifying = runtime.notifying
+    listeners = Listeners(
+        live.catalogue,
+        notifying.feed,
+        notifying.wishes,
+        holds=holds,
+        most=settings.notification_streams,
+        with_skills=settings.serve_skills,
+        sleep=notifying.sleep,
+    )
+    return _Auth(
+        keys, revocations, verifier, outdated, authenticator, challenge, possession, listeners
+    )
 
 
 def _make_possession(
@@ -288,6 +317,10 @@ def _describe_metrics(
     now: Now,
 ) -> None:
     page.read(names.TOOLS, lambda: {(): float(len(live.catalogue.tools))})
+    page.read(
+        names.STREAMS,
+        lambda: {(era,): float(open_now) for era, open_now in auth.listeners.count().items()},
+    )
     page.read(names.CATALOGUE_KEPT, lambda: {(): float(live.is_kept)})
     page.read(names.TOOLS_WITHHELD, lambda: {(): float(live.withheld)})
     sources.add_ages(

@@ -33,6 +33,8 @@ from mcp_gateway.limits.local_limits import LocalLimits, LocalRates
 from mcp_gateway.limits.port import Limits, ReadUsage
 from mcp_gateway.limits.reaping import reaping
 from mcp_gateway.limits.share import Share
+from mcp_gateway.notifications.local import LocalNews, LocalWishes
+from mcp_gateway.notifications.port import NewsFeed, Wishes
 from mcp_gateway.pipeline.steps.record_call import CountCall, Record, ignore_call
 from mcp_gateway.possession.used_proofs import LocalUsedProofs, UsedProofs
 from mcp_gateway.revocations.long_poll_feed import LongPollFeed
@@ -61,6 +63,15 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
+class Notifying:
+    """What the streams of notifications share with those of other processes."""
+
+    feed: NewsFeed
+    wishes: Wishes
+    sleep: Sleep = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
 class Runtime:
     """The resources that the gateway opens when it starts and closes when it stops."""
 
@@ -76,6 +87,7 @@ class Runtime:
     used_proofs: UsedProofs
     ask_for_approval: AskForApproval
     fetch_linked_token: FetchLinkedToken
+    notifying: Notifying
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     """Each describes, for `/readyz`, the state of a part whose failure does not stop calls."""
     worker: Worker = field(default_factory=Worker)
@@ -133,6 +145,7 @@ async def open_runtime(
                 LocalAnswers(new_id),
                 LocalConfirmations(now),
                 LocalUsedProofs(now),
+                Notifying(LocalNews(), LocalWishes(now)),
             )
         else:
             backends = await _open_redis(settings, stack, server.read_usage, share, now, new_id)
@@ -153,6 +166,7 @@ async def open_runtime(
             used_proofs=backends.used_proofs,
             ask_for_approval=server.ask_for_approval,
             fetch_linked_token=server.fetch_linked_token,
+            notifying=backends.notifying,
             details={"events": backends.recorder.describe},
             reporting=Reporting(server.post_report, backends.recorder.report, backends.redis),
             tracing=tracing,
@@ -169,6 +183,7 @@ class _Backends:
     answers: Answers
     confirmations: Confirmations
     used_proofs: UsedProofs
+    notifying: Notifying
     redis: Callable[[], Awaitable[RedisReport]] | None = None
 
 
@@ -209,6 +224,8 @@ async def _open_redis(
     from mcp_gateway.elicitation.redis_answers import RedisAnswers
     from mcp_gateway.elicitation.redis_confirmations import RedisConfirmations
     from mcp_gateway.limits.redis_limits import RedisLimits
+    from mcp_gateway.notifications.redis_news import RedisNews
+    from mcp_gateway.notifications.redis_wishes import RedisWishes
     from mcp_gateway.possession.redis_used_proofs import RedisUsedProofs
     from mcp_gateway.redis.open import open_connection
     from mcp_gateway.revocations.redis_feed import RedisFeed
@@ -242,5 +259,9 @@ async def _open_redis(
         answers,
         RedisConfirmations(redis, resource=settings.resource, now=now),
         RedisUsedProofs(redis, resource=settings.resource, now=now),
+        Notifying(
+            RedisNews(redis, url, resource=settings.resource),
+            RedisWishes(redis, resource=settings.resource),
+        ),
         delivery.report,
     )

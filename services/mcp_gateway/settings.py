@@ -153,6 +153,9 @@ class McpGatewaySettings(ServiceSettings):
     keep_alive: float = Field(default=15, gt=0)
     """Seconds after which the answer to a running call becomes a stream, so that no proxy closes an
     idle connection."""
+    notification_streams: int = Field(default=2000, ge=0)
+    """How many clients may keep a stream of notifications open at this process. Each is a connection;
+    one tenant gets half at most. 0 offers no streams."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("apis")

@@ -1,5 +1,6 @@
 """The deployment under test: the fixture API, the authorization server and the gateway."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -41,6 +42,10 @@ def running_fixture(folder: Path) -> Iterator[Fixture]:
     proxied = f"127.0.0.1:{fixture.proxy_port}"
     database = f"sqlite+aiosqlite:///{folder}/gatepost.db"
     prepare_database(database)
+    served = folder / "served"
+    served.mkdir()
+    for name in ("tools.yaml", "openapi.yaml", "pixel.png"):
+        shutil.copy(HERE / name, served / name)
     config = write_config(
         folder,
         auth_server=issuing(issuer, fixture.resource, database_url=database),
@@ -48,7 +53,7 @@ def running_fixture(folder: Path) -> Iterator[Fixture]:
             issuer,
             fixture.resource,
             api,
-            manifest=HERE / "tools.yaml",
+            manifest=served / "tools.yaml",
             serve_skills=True,
             allowed_hosts=[urlsplit(gateway).netloc, proxied],
             allowed_origins=[f"http://{proxied}"],
@@ -61,12 +66,16 @@ def running_fixture(folder: Path) -> Iterator[Fixture]:
             ("auth-server", serve("auth-server", config), issuer, "/readyz"),
             ("mcp-gateway", serve("mcp-gateway", config), origin(gateway), "/readyz"),
         ):
-            stack.enter_context(
+            service = stack.enter_context(
                 running_service(
                     (*argv, "--port", str(urlsplit(url).port)),
                     url=url,
                     log=folder / f"{name}.log",
                     ready_path=ready_path,
+                    env={"CONFORMANCE_FOLDER": str(served)},
                 )
             )
+            # The fixture API changes the manifest, and lets the gateway know.
+            if name == "mcp-gateway":
+                (served / "gateway.pid").write_text(str(service.process.pid))
         yield fixture

@@ -1,7 +1,11 @@
 """The REST API behind the conformance run: one operation for each kind of answer the suite wants."""
 
+import os
+import re
+import signal
 from base64 import b64decode
 from pathlib import Path
+from secrets import token_hex
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,6 +15,8 @@ from starlette.routing import Route
 _PIXEL = Path(__file__).with_name("pixel.png").read_bytes()
 _SILENCE = b64decode("UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=")
 _BOUNDARY = "part"
+_TITLES = {"tools": "Change the", "prompts": "A simple"}
+"""How the titles begin that change."""
 
 
 async def text(_: Request) -> Response:
@@ -54,6 +60,17 @@ async def failure(_: Request) -> Response:
     return JSONResponse(problem, 500, media_type="application/problem+json")
 
 
+async def change(request: Request) -> Response:
+    """Give the tools or the prompts of the served manifest another title, and have it loaded at once."""
+    title = _TITLES[request.path_params["which"]]
+    folder = Path(os.environ["CONFORMANCE_FOLDER"])
+    manifest = folder / "tools.yaml"
+    text = manifest.read_text()
+    manifest.write_text(re.sub(rf"({title})[ a-z0-9]*", rf"\1 {token_hex(4)}", text))
+    os.kill(int((folder / "gateway.pid").read_text()), signal.SIGHUP)
+    return PlainTextResponse("Changed.")
+
+
 async def repeat(request: Request) -> Response:
     """Say what was sent; `state-ok` since it can only come here once everything was in order."""
     return PlainTextResponse(f"state-ok: {(await request.body()).decode()}")
@@ -73,6 +90,7 @@ app = Starlette(
         Route("/mixed", mixed),
         Route("/failure", failure),
         Route("/records/{id}", record),
+        Route("/changes/{which}", change, methods=["POST"]),
         Route("/repeat", repeat, methods=["POST"]),
         Route("/healthz", text),
     ]

@@ -3,14 +3,18 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.client.subscriptions import Subscription
 
 from support.in_process.oauth_client import OAuthClient, register
 from support.in_process.person import ADA
@@ -143,6 +147,42 @@ async def test_signing_out_is_seen_by_the_gateway_within_two_seconds_a118(
         place.start("auth-server", place.issuer)
         await revoke(client, again["refresh_token"])
         await until_refused(http, place, again["access_token"])
+
+
+@pytest.mark.parametrize("place", ["long poll", "redis"], indirect=True)
+async def test_a_revoked_agents_stream_ends_within_two_seconds_a318(
+    place: Place, record_property: Callable[[str, object], None]
+) -> None:
+    """A318: the official client hears the end in order, as calls would be refused."""
+    place.start("auth-server", place.issuer)
+    place.start("mcp-gateway", origin(place.resource))
+    async with httpx2.AsyncClient(trust_env=False) as http, a_person(ADA[0]) as ada:
+        client = await register(http, place.issuer, place.resource)
+        one, other = await client.connect(ada), await client.connect(ada)
+        async with listening(place, one) as ending, listening(place, other) as staying:
+            await revoke(client, one["refresh_token"])
+            started = time.monotonic()
+            assert [change async for change in ending] == []
+            seconds = time.monotonic() - started
+            assert (await knock(http, place, one["access_token"])).status_code == 401
+            assert (await knock(http, place, other["access_token"])).status_code == 200
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await anext(staying)
+    record_property("seconds", seconds)
+    assert seconds < PROMISED_SECONDS
+
+
+@asynccontextmanager
+async def listening(place: Place, tokens: dict[str, Any]) -> AsyncIterator[Subscription]:
+    """Listen to changes of the tools, through the official client."""
+    headers = {"authorization": f"Bearer {tokens['access_token']}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, trust_env=False, timeout=30) as http,
+        Client(streamable_http_client(place.resource, http_client=http)) as client,
+        client.listen(tools_list_changed=True) as subscription,
+    ):
+        yield subscription
 
 
 async def test_ending_a_connection_on_its_page_is_seen_by_the_gateway_within_two_seconds_a118(

@@ -1,6 +1,7 @@
 """The official Python SDK client, in both eras, against the gateway in process."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.exceptions import MCPError
+from mcp.client.subscriptions import ResourceUpdated, ToolsListChanged
+from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp_types import ElicitRequestFormParams, ElicitResult
 
 from mcp_gateway.http_client.port import HttpResponse
@@ -116,3 +118,80 @@ async def on_a_socket(world: World, listener: socket) -> AsyncIterator[None]:
     finally:
         server.should_exit = True
         await serving
+
+
+@asynccontextmanager
+async def connecting(
+    tmp_path: Path, mode: str, heard: asyncio.Queue[Any], metrics: socket | None = None
+) -> AsyncIterator[tuple[World, Client]]:
+    """Connect over a socket to a gateway whose manifest a test may change."""
+    for name in ("talking.yaml", "openapi.yaml", "logo.png"):
+        shutil.copy(API / name, tmp_path / name)
+    listener = create_server(("127.0.0.1", 0))
+    hosts = (f"127.0.0.1:{listener.getsockname()[1]}",)
+
+    async def hear(message: Any) -> None:
+        heard.put_nowait(message)
+
+    manifest = tmp_path / "talking.yaml"
+    async with a_world(tmp_path, manifest=manifest, allowed_hosts=hosts, metrics=metrics) as world:
+        headers = {"authorization": f"Bearer {world.token()}"}
+        async with (
+            on_a_socket(world, listener),
+            httpx2.AsyncClient(headers=headers, trust_env=False, timeout=30) as http,
+            Client(
+                streamable_http_client(f"http://{hosts[0]}/mcp", http_client=http),
+                mode=mode,
+                message_handler=hear,
+            ) as client,
+        ):
+            yield world, client
+            world.stopping.end_waits()  # as a process does before it waits for its requests
+
+
+async def change_guide(world: World, tmp_path: Path) -> None:
+    """Change the text of a resource, and the title of a tool."""
+    manifest = tmp_path / "talking.yaml"
+    text = manifest.read_text().replace("# How we work", "# How we worked")
+    manifest.write_text(text.replace("operation: getTask", "operation: getTask, title: X"))
+    await world.looks.look()
+
+
+async def test_the_official_client_listens_to_changes(tmp_path: Path) -> None:
+    async with (
+        connecting(tmp_path, "auto", asyncio.Queue()) as (world, client),
+        client.listen(
+            tools_list_changed=True, resource_subscriptions=["tracker://guide"]
+        ) as subscription,
+    ):
+        assert subscription.honored.resource_subscriptions == ["tracker://guide"]
+        await change_guide(world, tmp_path)
+        changes = {await anext(subscription), await anext(subscription)}
+        assert changes == {ToolsListChanged(), ResourceUpdated("tracker://guide")}
+        world.stopping.end_waits()
+        assert [change async for change in subscription] == []
+
+
+async def test_the_official_client_of_the_handshake_era_hears_of_changes(tmp_path: Path) -> None:
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    bound = create_server(("127.0.0.1", 0))
+    page = f"http://127.0.0.1:{bound.getsockname()[1]}/metrics"
+    async with connecting(tmp_path, "legacy", heard, bound) as (world, client):
+        subscribe: Any = client.subscribe_resource
+        with pytest.warns(MCPDeprecationWarning):
+            await subscribe("tracker://guide")
+        while not await is_listening(page):
+            pass
+        await change_guide(world, tmp_path)
+        methods = {(await heard.get()).method, (await heard.get()).method}
+    assert methods == {
+        "notifications/tools/list_changed",
+        "notifications/resources/updated",
+    }
+
+
+async def is_listening(metrics_url: str) -> bool:
+    """Tell whether a client has its stream."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        page = (await http.get(metrics_url)).text
+    return 'gatepost_notification_streams{era="handshake"} 1' in page

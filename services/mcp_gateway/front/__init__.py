@@ -14,9 +14,9 @@ from mcp_gateway.front.client_watch import ClientWatch
 from mcp_gateway.front.exchange import Check
 from mcp_gateway.front.guard_host_and_origin import guard_host_and_origin
 from mcp_gateway.front.limit_body import limit_body
+from mcp_gateway.front.open_stream import open_stream
 from mcp_gateway.front.parse import parse
 from mcp_gateway.front.require_media_types import require_media_types
-from mcp_gateway.front.require_post import require_post
 from mcp_gateway.front.route import CountRequest, route
 from mcp_gateway.front.show_browser_the_way import show_browser_the_way
 from mcp_gateway.possession.require_possession import Possession
@@ -52,7 +52,7 @@ def build_front(
         show_browser_the_way(address.connect_page),
         limit_body,
         authenticate(authenticator, challenge, possession, now),
-        require_post,  # some clients look for the challenge with GET or HEAD
+        open_stream(current, watch, count),  # some clients look for the challenge with GET or HEAD
         require_media_types,
         parse,
         route(current, watch, count),  # answers with the protocol

@@ -42,8 +42,8 @@ class EventStream:
         await self._write(b": keep-alive\n\n", more=True)
 
     async def finish(self, message: bytes, headers: HeaderLines = ()) -> None:
-        """Send the last message and close; the headers are sent if it is also the first message."""
-        await self._write(_event(message), more=False, added=headers)
+        """Send the last message, if there is one, and close; the headers go with the first message."""
+        await self._write(_event(message) if message else b"", more=False, added=headers)
 
     async def _write(self, text: bytes, *, more: bool, added: HeaderLines = ()) -> None:
         if self._lock is None:

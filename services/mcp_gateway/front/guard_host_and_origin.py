@@ -40,7 +40,7 @@ def guard_host_and_origin(
             raise refuse(403, "origin_not_allowed", "requests from this Origin are not allowed")
         if exchange.method == "OPTIONS" and headers.get(b"access-control-request-method"):
             preflight = (
-                (b"access-control-allow-methods", b"POST"),
+                (b"access-control-allow-methods", b"GET, POST"),
                 (
                     b"access-control-allow-headers",
                     _allowed_headers(headers.get(b"access-control-request-headers") or b""),

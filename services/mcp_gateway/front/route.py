@@ -9,10 +9,15 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from mcp_gateway.front.client_watch import ClientWatch
 from mcp_gateway.front.exchange import Check, Exchange
 from mcp_gateway.wire import handshake, modern
+from mcp_gateway.wire.headers import Headers
+from mcp_gateway.wire.listening import LISTEN
 from mcp_gateway.wire.server import CurrentServer
 
 CountRequest = Callable[[str, str, float], None]
-_METHODS = {*handshake.METHODS, *modern.METHODS, "batch", "notifications/initialized"}
+_METHODS = {
+    *(*handshake.METHODS, *handshake.SESSION_METHODS, *modern.METHODS, LISTEN),
+    *("batch", "notifications/initialized"),
+}
 _HANDSHAKE = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
 
 
@@ -30,8 +35,7 @@ def route(current: CurrentServer, watch: ClientWatch, count: CountRequest) -> Ch
         assert caller is not None  # noqa: S101 - `authenticate` comes first
         headers = exchange.headers
         version = headers.get(modern.VERSION_HEADER)
-        known = version is None or version in _HANDSHAKE
-        is_modern = not known or modern.VERSION_HEADER in headers.repeated
+        is_modern = not is_handshake(headers)
         if is_modern:
             work = modern.answer(
                 current.server,
@@ -62,6 +66,13 @@ def route(current: CurrentServer, watch: ClientWatch, count: CountRequest) -> Ch
         return exchange.with_reply(reply)
 
     return check
+
+
+def is_handshake(headers: Headers) -> bool:
+    """Tell whether a request is of the handshake era, or has no header that says so."""
+    version = headers.get(modern.VERSION_HEADER)
+    known = version is None or version in _HANDSHAKE
+    return known and modern.VERSION_HEADER not in headers.repeated
 
 
 def name_method(message: Any) -> str:

@@ -75,6 +75,9 @@ TOOLS_WITHHELD = Metric(
     "gauge",
     "Tools whose changes wait because they differ from what a directory approved.",
 )
+STREAMS = Metric(
+    "gatepost_notification_streams", "gauge", "Streams of notifications that are open.", ("era",)
+)
 REDIS_UP = Metric("gatepost_redis_up", "gauge", "1 if Redis answers. Absent without Redis.")
 STREAM = Metric(
     "gatepost_redis_stream_entries", "gauge", "Entries in Redis that no events worker has written."
@@ -86,5 +89,5 @@ METRICS = (
     *OF_PROCESS,
     *(OPERATION, CALLS, PLAN_REFUSALS, UNCOUNTED, UPSTREAM, RETRIES, REFUSED, BREAKERS),
     *(EVENTS_WAITING, EVENTS_OLDEST, EVENTS_LOST, SPOOL, KEYS_AGE, FEED_AGE, PLANS_AGE),
-    *(TOOLS, CATALOGUE_KEPT, TOOLS_WITHHELD, REDIS_UP, STREAM, STREAM_OLDEST),
+    *(TOOLS, CATALOGUE_KEPT, TOOLS_WITHHELD, STREAMS, REDIS_UP, STREAM, STREAM_OLDEST),
 )

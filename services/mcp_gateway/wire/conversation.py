@@ -1,13 +1,14 @@
 """The messages that a call sends to its client, in both eras."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import orjson
 from mcp_types import LOG_LEVEL_META_KEY
+from mcp_types.jsonrpc import INVALID_PARAMS
 
 from gatepost.claims import AccessClaims
 from gatepost.metering.call_event import Era
@@ -22,7 +23,7 @@ from mcp_gateway.elicitation.ask import Ask
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.limits.states import LimitState
 from mcp_gateway.pipeline.conversation import CannotAsk, Level, NobodyAnswered
-from mcp_gateway.wire.jsonrpc import HeaderLines
+from mcp_gateway.wire.jsonrpc import HeaderLines, RpcError
 from mcp_gateway.wire.limit_headers import limit_headers
 from mcp_gateway.wire.round_trips import RoundTrips
 
@@ -39,6 +40,8 @@ LEVELS: Mapping[str, int] = MappingProxyType(
 """From the least to the most severe (RFC 5424 §6.2.1)."""
 
 
+ReadLevel = Callable[[], Awaitable[str | None]]
+"""Returns the least level of log messages that a client wants; None if it said nothing."""
 _STOPS = "The gateway restarts, so the question was withdrawn. Call the tool again."
 
 
@@ -50,6 +53,14 @@ class MessageSink(Protocol):
 
     async def emit(self, message: bytes) -> None:
         """Send one message."""
+        ...
+
+
+class OpenSink(MessageSink, Protocol):
+    """Can open the stream without a message, too."""
+
+    async def keep_alive(self) -> None:
+        """Send something that is not a message."""
         ...
 
 
@@ -78,13 +89,13 @@ class _Telling:
                 "total": total,
                 "message": message,
             }
-            await self._sink.emit(_notify("notifications/progress", params))
+            await self._sink.emit(write_notification("notifications/progress", params))
 
     async def log(self, level: Level, text: str) -> None:
         """Send `notifications/message` (MCP logging), if the client wants this level."""
         if self._sink is not None and self._least is not None and LEVELS[level] >= self._least:
             params = {"level": level, "logger": "gatepost", "data": text}
-            await self._sink.emit(_notify("notifications/message", params))
+            await self._sink.emit(write_notification("notifications/message", params))
 
 
 class HandshakeConversation(_Telling):
@@ -101,18 +112,31 @@ class HandshakeConversation(_Telling):
         answers: Answers,
         caller: AccessClaims,
         is_revoked: Callable[[AccessClaims], bool],
+        read_level: ReadLevel,
         patience: float = PATIENCE,
     ) -> None:
         """Take the capabilities that the client declared, and the port for its answers.
 
-        `is_revoked` tells whether the caller's connection has ended since the call began.
+        `is_revoked` tells whether the caller's connection has ended since the call began, and
+        `read_level` which log messages the client wants.
         """
         super().__init__(sink, token, "info")
+        self._read_level: ReadLevel | None = read_level
         self._capabilities = capabilities
         self._answers = answers
         self._caller = caller
         self._is_revoked = is_revoked
         self._patience = patience
+
+    async def log(self, level: Level, text: str) -> None:
+        """Send `notifications/message`, if the client wants this level; `info` until it says so."""
+        if self._sink is None:
+            return
+        # Read with the first message, because most calls have none.
+        if (read_level := self._read_level) is not None:
+            self._read_level = None
+            self._least = LEVELS[await read_level() or "info"]
+        await super().log(level, text)
 
     def require_capability(self, capability: str) -> None:
         """Raise `CannotAsk` unless the client declared the capability and accepts a stream."""
@@ -217,9 +241,24 @@ def read_token(params: Mapping[str, Any]) -> str | int | None:
 
 
 def read_level(params: Mapping[str, Any]) -> str | None:
-    """Return the least level of log messages (2026-07-28 logging); None means no messages."""
+    """Return the least level of log messages (2026-07-28 logging); None means no messages.
+
+    Raises:
+        RpcError: `-32602` for a level that does not exist.
+    """
     level = params["_meta"].get(LOG_LEVEL_META_KEY)
-    return level if isinstance(level, str) and level in LEVELS else None
+    return None if level is None else require_level(level, f"params._meta.{LOG_LEVEL_META_KEY}")
+
+
+def require_level(level: object, name: str) -> str:
+    """Return a level of log messages.
+
+    Raises:
+        RpcError: `-32602` for a level that does not exist; it names the parameter.
+    """
+    if not isinstance(level, str) or level not in LEVELS:
+        raise RpcError(INVALID_PARAMS, f"{name} must be one of {', '.join(LEVELS)}")
+    return level
 
 
 def _result(answer: Answer) -> object:
@@ -228,5 +267,6 @@ def _result(answer: Answer) -> object:
     return answer["result"]
 
 
-def _notify(method: str, params: Mapping[str, Any]) -> bytes:
+def write_notification(method: str, params: Mapping[str, Any]) -> bytes:
+    """Write one notification."""
     return orjson.dumps({"jsonrpc": "2.0", "method": method, "params": params})

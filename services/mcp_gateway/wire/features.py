@@ -1,5 +1,6 @@
 """Answer the methods for prompts, resources and completions; each era adds its own members."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from mcp_types.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
@@ -35,7 +36,7 @@ from mcp_gateway.wire.jsonrpc import UPSTREAM_FAILED, RpcError
 from mcp_gateway.wire.server import Incoming, Server, call_tool, require_first_page
 
 Members = dict[str, Any]
-_LONGEST_URI = 8_192
+LONGEST_URI = 8_192
 
 
 class ResourceMissing(RpcError):
@@ -92,10 +93,7 @@ async def read_resource(server: Server, incoming: Incoming) -> Members:
         RpcError: `-32602` if the caller can't read the URI; `UPSTREAM_FAILED` if the tool failed.
         ScopeMissing, RateLimited: as for `call_tool`.
     """
-    uri = incoming.params.get("uri")
-    if not isinstance(uri, str) or len(uri) > _LONGEST_URI:
-        said = f"params.uri must be a string of at most {_LONGEST_URI:,} characters"
-        raise RpcError(INVALID_PARAMS, said)
+    uri = read_uri(incoming.params)
     if (resource := find_resource(server.catalogue, uri)) is not None:
         return {"contents": [write_contents(resource)]}
     for skill in server.skills_for(incoming.caller):
@@ -108,6 +106,19 @@ async def read_resource(server: Server, incoming: Incoming) -> Members:
         if (arguments := template.match(uri)) is not None:
             return await _read_by_tool(server, incoming, template, arguments, uri)
     raise ResourceMissing(uri)
+
+
+def read_uri(params: Mapping[str, Any]) -> str:
+    """Read the URI of a resource.
+
+    Raises:
+        RpcError: `-32602` if it is not one.
+    """
+    uri = params.get("uri")
+    if not isinstance(uri, str) or len(uri) > LONGEST_URI:
+        said = f"params.uri must be a string of at most {LONGEST_URI:,} characters"
+        raise RpcError(INVALID_PARAMS, said)
+    return uri
 
 
 async def list_skills(server: Server, incoming: Incoming) -> Members:

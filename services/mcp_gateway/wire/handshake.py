@@ -7,27 +7,36 @@ do not define the headers `Mcp-Method` and `Mcp-Name`, so they are ignored.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
 from mcp_types import DEFAULT_NEGOTIATED_VERSION
-from mcp_types.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
+from mcp_types.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+)
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 
 from gatepost.claims import AccessClaims
 from mcp_gateway.elicitation.answers import AnswerNotTaken
 from mcp_gateway.elicitation.ask import ELICITATION, OPEN_URL
 from mcp_gateway.elicitation.seal import principal_of
+from mcp_gateway.notifications.port import MOST_URIS, NotShared, TooManyWatched
+from mcp_gateway.notifications.visible import can_change, may_read, may_watch
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CallRefused, CannotAsk, NobodyAnswered
 from mcp_gateway.wire import features
 from mcp_gateway.wire.conversation import (
-    LEVELS,
     HandshakeConversation,
     MessageSink,
+    OpenSink,
     can_ask,
     read_token,
+    require_level,
 )
 from mcp_gateway.wire.jsonrpc import (
     ANSWER_NOT_TAKEN,
@@ -43,11 +52,14 @@ from mcp_gateway.wire.jsonrpc import (
     write_error,
     write_result,
 )
+from mcp_gateway.wire.listening import name_subscriber, stream
 from mcp_gateway.wire.server import Incoming, Server, require_first_page, run_tool
 
 SESSION_HEADER = b"mcp-session-id"
 _ASKABLE = (ELICITATION, OPEN_URL, "sampling")
 _SESSION = "session"
+_NAME_ONLY = b"name-"
+"""The beginning of a session id that is a name and nothing else."""
 _BATCH_VERSION = "2025-03-26"  # the only revision with batches
 _MAX_BATCH = 50
 
@@ -61,6 +73,7 @@ class Client(NamedTuple):
     capabilities: Sequence[str]
     """The capabilities for questions that the client declared when it initialised."""
     sink: MessageSink | None
+    session: bytes | None
 
 
 async def answer(
@@ -79,7 +92,7 @@ async def answer(
             return _invalid("The body must be one JSON-RPC message; only 2025-03-26 has batches")
         if not 0 < len(message) <= _MAX_BATCH:
             return _invalid(f"A batch must have 1 to {_MAX_BATCH} messages")
-        return await _answer_batch(server, message, caller, request_id)
+        return await _answer_batch(server, message, caller, session, request_id)
     if not isinstance(message, dict):
         return _invalid("The body must be one JSON-RPC message object")
     given_id = read_id(message)
@@ -88,8 +101,7 @@ async def answer(
     if session is not None and not initializes:
         opened = _open_session(server, session, caller)
         if opened is None:
-            text = "This session does not belong to this server and user; initialize again"
-            return reply_error(given_id, RpcError(SESSION_UNKNOWN, text), modern=False)
+            return reply_error(given_id, _session_unknown(), modern=False)
         capabilities = opened
     if _wants_no_answer(message):
         if "method" not in message and isinstance(message.get("id"), str):
@@ -98,7 +110,7 @@ async def answer(
             except AnswerNotTaken:
                 return _try_again()
         return Reply(202)
-    client = Client(caller, capabilities, sink)
+    client = Client(caller, capabilities, sink, session)
     try:
         result, headers = await _run(server, message, given_id, client, request_id)
     except RpcError as error:
@@ -108,12 +120,30 @@ async def answer(
     return Reply(200, write_result(given_id, result), headers)
 
 
+async def open_stream(
+    server: Server, session: bytes | None, caller: AccessClaims, sink: OpenSink
+) -> Reply:
+    """Serve the stream that a client asks for with GET, until it ends.
+
+    Raises:
+        TooManyListeners: there is no room for it.
+    """
+    if session is not None and _open_session(server, session, caller) is None:
+        return reply_error(b"null", _session_unknown(), modern=False)
+    await stream(server, caller, session, sink)
+    return Reply(200)
+
+
 async def _answer_batch(
-    server: Server, messages: list[object], caller: AccessClaims, request_id: str
+    server: Server,
+    messages: list[object],
+    caller: AccessClaims,
+    session: bytes | None,
+    request_id: str,
 ) -> Reply:
     answers: list[bytes] = []
     # The answers are one array, so messages can't be sent before it.
-    client = Client(caller, (), None)
+    client = Client(caller, (), None, session)
     for number, message in enumerate(messages):
         await asyncio.sleep(0)  # other requests get their turn between two messages
         if not isinstance(message, dict):
@@ -144,7 +174,10 @@ async def _run(
         raise RpcError(INVALID_PARAMS, "params._meta must be an object")
     handler = METHODS.get(method)
     if handler is None:
-        raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:128]}")
+        if (of_session := SESSION_METHODS.get(method)) is None:
+            raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:128]}")
+        await of_session(server, params, client)
+        return b"{}", ()
     conversation = HandshakeConversation(
         client.sink,
         read_token(params),
@@ -152,6 +185,7 @@ async def _run(
         answers=server.answers,
         caller=client.caller,
         is_revoked=server.is_revoked,
+        read_level=partial(_read_level, server, client),
     )
     incoming = Incoming(method, params, client.caller, call_id, conversation)
     try:
@@ -163,21 +197,33 @@ async def _run(
 def _seal_session(
     server: Server, message: Mapping[str, Any], caller: AccessClaims
 ) -> tuple[tuple[bytes, bytes], ...]:
-    """Return a session header with the client's capabilities for questions, if it has any."""
+    """Return a session header: a name, sealed with the client's capabilities for questions, if any.
+
+    Some clients open a stream only in a session.
+    """
     declared = message["params"]["capabilities"]
     askable = [name for name in _ASKABLE if can_ask(declared, name)]
+    name = server.new_id()
     if not askable:
-        return ()
-    session = server.sealer.seal(_SESSION, [principal_of(caller), *askable])
+        return ((SESSION_HEADER, _NAME_ONLY + name.encode()),)
+    # A name is not a capability, so a process of an earlier release reads this, too.
+    session = server.sealer.seal(_SESSION, [principal_of(caller), *askable, name])
     return ((SESSION_HEADER, session.encode()),)
 
 
 def _open_session(server: Server, session: bytes, caller: AccessClaims) -> Sequence[str] | None:
+    if session.startswith(_NAME_ONLY):
+        return ()
     opened = server.sealer.open(_SESSION, session.decode("latin-1"))
     if opened is None or opened[0] != principal_of(caller):
         return None
     capabilities: Sequence[str] = opened[1:]
     return capabilities
+
+
+def _session_unknown() -> RpcError:
+    text = "This session does not belong to this server and user; initialize again"
+    return RpcError(SESSION_UNKNOWN, text)
 
 
 def _try_again() -> Reply:
@@ -246,13 +292,6 @@ def write_tool_result(result: ToolResult) -> bytes:
     return orjson.dumps(members)
 
 
-async def _set_level(_: Server, incoming: Incoming) -> bytes:
-    """Accept a level without storing it; calls only log at level info or above."""
-    if incoming.params.get("level") not in tuple(LEVELS):
-        raise RpcError(INVALID_PARAMS, f"params.level must be one of {', '.join(LEVELS)}")
-    return b"{}"
-
-
 async def _read_resource(server: Server, incoming: Incoming) -> bytes:
     try:
         return orjson.dumps(await features.read_resource(server, incoming))
@@ -275,7 +314,6 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "initialize": _initialize,
         "ping": _ping,
-        "logging/setLevel": _set_level,
         "tools/list": _list_tools,
         "tools/call": _call_tool,
         "prompts/list": _plain(features.list_prompts),
@@ -286,3 +324,68 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "completion/complete": _plain(features.complete),
     }
 )
+
+SessionMethod = Callable[[Server, Mapping[str, Any], Client], Awaitable[None]]
+
+
+async def _set_level(server: Server, params: Mapping[str, Any], client: Client) -> None:
+    level = require_level(params.get("level"), "params.level")
+    subscriber = name_subscriber(client.caller, client.session)
+    try:
+        await server.listeners.wishes.set_level(subscriber, level)
+    except NotShared:
+        raise _not_kept() from None
+
+
+async def _read_level(server: Server, client: Client) -> str | None:
+    try:
+        subscriber = name_subscriber(client.caller, client.session)
+        return await server.listeners.wishes.level(subscriber)
+    except NotShared:
+        return None
+
+
+async def _subscribe(server: Server, params: Mapping[str, Any], client: Client) -> None:
+    _require_subscriptions(server)
+    uri = features.read_uri(params)
+    if not may_read(server.catalogue, client.caller, uri):
+        raise RpcError(RESOURCE_NOT_FOUND, "Resource not found", {"uri": uri})
+    if not may_watch(server.catalogue, client.caller, uri):
+        said = "Nothing tells this server when this resource changes; read it again instead"
+        raise RpcError(INVALID_PARAMS, said, {"uri": uri})
+    subscriber = name_subscriber(client.caller, client.session)
+    try:
+        await server.listeners.subscribe(subscriber, uri)
+    except TooManyWatched:
+        said = f"This client watches {MOST_URIS} resources, the most it may; unsubscribe from one"
+        raise RpcError(INVALID_PARAMS, said) from None
+    except NotShared:
+        raise _not_kept() from None
+
+
+async def _unsubscribe(server: Server, params: Mapping[str, Any], client: Client) -> None:
+    _require_subscriptions(server)
+    uri = features.read_uri(params)
+    try:
+        await server.listeners.unsubscribe(name_subscriber(client.caller, client.session), uri)
+    except NotShared:
+        raise _not_kept() from None
+
+
+def _require_subscriptions(server: Server) -> None:
+    if not server.listeners.are_offered or not can_change(server.catalogue):
+        raise RpcError(METHOD_NOT_FOUND, "Method not found: this server has no subscriptions")
+
+
+def _not_kept() -> RpcError:
+    return RpcError(INTERNAL_ERROR, "This can't be stored at the moment. Try again in 5 seconds.")
+
+
+SESSION_METHODS: Mapping[str, SessionMethod] = MappingProxyType(
+    {
+        "logging/setLevel": _set_level,
+        "resources/subscribe": _subscribe,
+        "resources/unsubscribe": _unsubscribe,
+    }
+)
+"""The methods that change what is kept for a client; their result is empty."""

@@ -47,6 +47,7 @@ from mcp_gateway.wire.jsonrpc import (
     write_error,
     write_result,
 )
+from mcp_gateway.wire.listening import LISTEN, listen
 from mcp_gateway.wire.param_headers import require_param_headers
 from mcp_gateway.wire.round_trips import RoundTrips
 from mcp_gateway.wire.server import (
@@ -95,6 +96,9 @@ async def answer(
         _require_envelope(method, params, headers)
         handler = METHODS.get(method)
         if handler is None:
+            if method == LISTEN and server.listeners.are_offered:
+                ended = await listen(server, message["id"], params, caller, sink)
+                return Reply(200, write_result(given_id, ended))
             raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:128]}")
         if method == "tools/call":
             _require_params(server, params, headers, caller)

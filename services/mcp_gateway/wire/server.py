@@ -14,6 +14,8 @@ from mcp_gateway.catalogue.resources import Skill
 from mcp_gateway.elicitation.answers import Answers
 from mcp_gateway.elicitation.confirmations import Confirmations
 from mcp_gateway.elicitation.seal import Sealer
+from mcp_gateway.notifications.listeners import Listeners
+from mcp_gateway.notifications.visible import can_change
 from mcp_gateway.pipeline.call import CallMetrics, Next, ToolCall, ToolResult, UnknownTool
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
 from mcp_gateway.server_features.apps import APPS, has_apps
@@ -36,6 +38,9 @@ class Server:
     sealer: Sealer
     is_revoked: Callable[[AccessClaims], bool]
     """Whether a caller's connection has ended since the request was verified."""
+    listeners: Listeners
+    new_id: Callable[[], str]
+    """Makes hexadecimal ids that nobody can guess."""
     now: Now
     serves_skills: bool = False
     listing: Listing = field(init=False)
@@ -61,13 +66,15 @@ class Server:
     @property
     def capabilities(self) -> Mapping[str, Any]:
         """The declared capabilities: those that the catalogue needs, though every list works."""
-        declared: dict[str, Any] = {"logging": {}, "tools": {"listChanged": False}}
+        told = self.listeners.are_offered
+        declared: dict[str, Any] = {"logging": {}, "tools": {"listChanged": told}}
         if self.catalogue.prompts:
-            declared |= {"completions": {}, "prompts": {"listChanged": False}}
+            declared |= {"completions": {}, "prompts": {"listChanged": told}}
         catalogue = self.catalogue
         readable = catalogue.resources or catalogue.templates or self.has_skills
         if readable or has_apps(catalogue):
-            declared["resources"] = {"listChanged": False, "subscribe": False}
+            subscribe = told and can_change(catalogue)
+            declared["resources"] = {"listChanged": told, "subscribe": subscribe}
         return declared
 
     @property
@@ -99,6 +106,7 @@ class CurrentServer:
     def switch(self, catalogue: Catalogue, run: Next) -> None:
         """Serve another catalogue from now on; open questions stay open."""
         self.server = replace(self.server, catalogue=catalogue, run=run)
+        self.server.listeners.switch(catalogue)
 
 
 class Incoming(NamedTuple):

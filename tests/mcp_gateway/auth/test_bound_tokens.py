@@ -266,7 +266,9 @@ async def test_every_request_needs_its_own_proof_whatever_it_asks_a190(world: Wo
     for body in (notification, response):
         assert refusal(await send(world, token, body=body)) == (401, "invalid_dpop_proof")
     assert refusal(await send(world, token, method="DELETE")) == (401, "invalid_dpop_proof")
-    looked = await send(world, token, KEY.prove(now, MCP_URL, token=token, htm="GET"), method="GET")
+    assert refusal(await send(world, token, method="GET")) == (401, "invalid_dpop_proof")
+    proof = KEY.prove(now, MCP_URL, token=token, htm="DELETE")
+    looked = await send(world, token, proof, method="DELETE")
     assert looked.status_code == 405
 
 

@@ -42,6 +42,10 @@ async def test_the_first_answer_of_the_asked_client_counts() -> None:
     await answers.deliver("ada", ask_id, {"result": "late"})
 
 
+async def no_level() -> None:
+    """Have set no level."""
+
+
 @pytest.mark.parametrize("gone", [True, False])
 async def test_a_call_stops_waiting_after_the_time_limit_or_a_disconnect(gone: bool) -> None:
     heard = Heard()
@@ -53,6 +57,7 @@ async def test_a_call_stops_waiting_after_the_time_limit_or_a_disconnect(gone: b
         answers=LocalAnswers(lambda: "1"),
         caller=ADA,
         is_revoked=lambda _: False,
+        read_level=no_level,
         patience=0,
     )
     with pytest.raises(NobodyAnswered, match="Nothing was done"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.in_process.gateway import World, a_world
+from support.in_process.gateway import MODERN, World, a_world
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 CHALLENGE = (
@@ -134,15 +134,36 @@ async def test_a_browser_client_of_a_configured_origin_may_read_the_answers(
         assert "www-authenticate" in refused.headers["access-control-expose-headers"]
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "HEAD", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
-async def test_get_and_delete_are_refused_without_streams_and_sessions(
+async def test_other_methods_than_get_and_post_are_refused(
     world: World, method: str, path: str
 ) -> None:
     answer = await world.http.request(
         method, path, headers={"authorization": f"Bearer {world.token()}"}
     )
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
+async def test_the_newest_revision_has_no_get(world: World, path: str) -> None:
+    """2026-07-28 streamable HTTP, Earlier Revisions."""
+    headers = {
+        "authorization": f"Bearer {world.token()}",
+        "accept": "text/event-stream",
+        "mcp-protocol-version": MODERN,
+    }
+    answer = await world.http.get(path, headers=headers)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/*", "application/json"])
+async def test_a_get_that_names_no_stream_is_told_to(world: World, accept: str) -> None:
+    """A health check or a browser that has a token must not open a stream."""
+    headers = {"authorization": f"Bearer {world.token()}", "accept": accept}
+    answer = await world.http.get("/mcp", headers=headers)
+    assert answer.status_code == 406
+    assert answer.json()["error_description"] == "send Accept: text/event-stream"
 
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -164,7 +185,7 @@ async def test_no_client_is_taken_for_a_browser(world: World) -> None:
     with_token = {"accept": BROWSER, "authorization": f"Bearer {world.token()}"}
     fetched = await world.http.get("/mcp", headers=with_token)
     missing = await world.http.get("/register", headers={"accept": BROWSER})
-    assert [answer.status_code for answer in (posted, fetched, missing)] == [401, 405, 404]
+    assert [answer.status_code for answer in (posted, fetched, missing)] == [401, 406, 404]
 
 
 async def test_the_endpoint_answers_with_and_without_a_slash_and_never_redirects(

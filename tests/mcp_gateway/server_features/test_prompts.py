@@ -123,4 +123,4 @@ async def test_only_existing_features_are_declared(world: World, era: str, tmp_p
             capabilities = result["capabilities"]
             for name in ("prompts", "resources", "completions"):
                 assert (name in capabilities) is declared
-            assert capabilities["tools"] == {"listChanged": False}
+            assert capabilities["tools"] == {"listChanged": True}

@@ -15,6 +15,7 @@ import orjson
 import pytest
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
 from support.in_process.gateway import API, META, MODERN, USUAL, World, a_world
@@ -26,7 +27,7 @@ PLAN: dict[str, Any] = {"name": "plan_week", "arguments": {"team": "design"}}
 GUIDE = {"uri": "tracker://guide"}
 TYPED = {"ref": PROMPT, "argument": {"name": "team", "value": "d"}}
 DELETE: dict[str, Any] = {"name": "delete_task", "arguments": {"id": "1"}}
-LISTEN = {"notifications": {"toolsListChanged": True}}
+LISTEN = {"notifications": 1}  # a filter would open a stream
 ASKABLE = {**META, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
 VERSION = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
@@ -67,6 +68,9 @@ OLD: list[tuple[str, Any]] = [
     ("resources/read", {"uri": 1}),
     ("resources/read", {}),
     ("resources/subscribe", {"uri": "tracker://guide"}),
+    ("resources/subscribe", {"uri": 1}),
+    ("resources/unsubscribe", {"uri": "tracker://guide"}),
+    ("resources/unsubscribe", {}),
     ("completion/complete", {"ref": PROMPT, "argument": {"name": "team", "value": "d"}}),
     ("completion/complete", {"ref": PROMPT, "argument": {"name": "team", "value": 1}}),
     ("completion/complete", {"ref": PROMPT, "argument": {"name": "team"}}),
@@ -183,6 +187,10 @@ async def set_level(_: Any, __: Any) -> mcp_types.EmptyResult:
     return mcp_types.EmptyResult()
 
 
+async def subscribe(_: Any, __: Any) -> mcp_types.EmptyResult:
+    return mcp_types.EmptyResult()
+
+
 @pytest.fixture
 async def sdk() -> AsyncIterator[httpx2.AsyncClient]:
     """Run the SDK's server with as much, stateless and answering JSON."""
@@ -200,6 +208,9 @@ async def sdk() -> AsyncIterator[httpx2.AsyncClient]:
             on_read_resource=read_resource,
             on_completion=complete,
             on_set_logging_level=set_level,
+            on_subscribe_resource=subscribe,
+            on_unsubscribe_resource=subscribe,
+            on_subscriptions_listen=ListenHandler(InMemorySubscriptionBus()),
         )
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
     async with (

@@ -25,9 +25,11 @@ async def test_a_client_gets_the_revision_it_asks_for_or_the_newest_of_its_era(
     answer = await world.post(request("initialize", {"protocolVersion": asked, **PERSON}))
     result = answer.json()["result"]
     assert result["protocolVersion"] == answered
-    assert result["capabilities"] == {"logging": {}, "tools": {"listChanged": False}}
+    assert result["capabilities"] == {"logging": {}, "tools": {"listChanged": True}}
     assert result["serverInfo"]["name"] == "Tracker"
-    assert "mcp-session-id" not in answer.headers
+    other = await world.post(request("initialize", {"protocolVersion": asked, **PERSON}))
+    sessions = {each.headers["mcp-session-id"] for each in (answer, other)}
+    assert len(sessions) == 2
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.in_process.gateway import API, World, a_world
-from support.in_process.talk import talking
+from support.in_process.talk import initialize, talking
 
 CALL: dict[str, Any] = {"name": "list_tasks", "arguments": {}}
 LEVEL = "io.modelcontextprotocol/logLevel"
@@ -47,9 +47,7 @@ async def test_an_invalid_progress_token_is_not_echoed(world: World, token: obje
     assert answer["result"]["isError"] is False
 
 
-@pytest.mark.parametrize(
-    ("level", "heard"), [("debug", 3), ("info", 3), ("error", 0), ("loud", 0), (1, 0), (None, 0)]
-)
+@pytest.mark.parametrize(("level", "heard"), [("debug", 3), ("info", 3), ("error", 0), (None, 0)])
 async def test_log_messages_come_only_where_a_newer_client_asks_for_their_level(
     world: World, level: object, heard: int
 ) -> None:
@@ -57,6 +55,16 @@ async def test_log_messages_come_only_where_a_newer_client_asks_for_their_level(
     meta = {} if level is None else {LEVEL: level}
     *told, _ = await hear(world, "new", meta)
     assert [message["method"] for message in told] == ["notifications/message"] * heard
+
+
+@pytest.mark.parametrize("level", ["loud", 1, {"a": 1}])
+async def test_a_newer_client_that_asks_for_an_unknown_level_is_told_the_levels(
+    world: World, level: object
+) -> None:
+    """2026-07-28 logging, Error Handling."""
+    [answer] = await hear(world, "new", {LEVEL: level})
+    assert answer["error"]["code"] == -32602
+    assert f"params._meta.{LEVEL} must be one of debug, info" in answer["error"]["message"]
 
 
 async def test_an_older_client_is_told_of_a_slow_call_and_of_no_other(world: World) -> None:
@@ -74,9 +82,20 @@ async def test_log_messages_contain_no_argument_and_no_token(world: World) -> No
     assert "eyJ" not in str(told)
 
 
-@pytest.mark.parametrize("level", ["debug", "info", "notice", "emergency"])
-async def test_an_older_client_may_set_a_level(world: World, level: str) -> None:
-    assert (await world.old("logging/setLevel", {"level": level})).json()["result"] == {}
+@pytest.mark.parametrize(("level", "heard"), [("debug", 3), ("info", 3), ("notice", 0)])
+async def test_an_older_client_hears_the_levels_that_it_set(
+    world: World, level: str, heard: int
+) -> None:
+    session = await initialize(world, {})
+    set_level = {"jsonrpc": "2.0", "id": 1, "method": "logging/setLevel"}
+    answer = await world.post({**set_level, "params": {"level": level}}, headers=session)
+    assert answer.json()["result"] == {}
+    async with talking(world, "old", "tools/call", CALL, headers=session) as talk:
+        *told, _ = await talk.messages()
+    assert len(told) == heard
+    other = await initialize(world, {})
+    async with talking(world, "old", "tools/call", CALL, headers=other) as talk:
+        assert len(await talk.messages()) == 4
 
 
 @pytest.mark.parametrize("level", ["loud", 1, None, {"a": 1}])

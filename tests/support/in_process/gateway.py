@@ -32,9 +32,10 @@ from mcp_gateway.limits.known_plans import KnownPlans
 from mcp_gateway.limits.local_limits import LocalLimits
 from mcp_gateway.limits.port import UsageUnknown
 from mcp_gateway.limits.share import Share
+from mcp_gateway.notifications.local import LocalNews, LocalWishes
 from mcp_gateway.possession.used_proofs import LocalUsedProofs
 from mcp_gateway.requests.request import HttpRequest
-from mcp_gateway.runtime import NewId, Reporting, Runtime, open_plans
+from mcp_gateway.runtime import NewId, Notifying, Reporting, Runtime, open_plans
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.upstream.credentials.linked_account import FetchLinkedToken
 from support.in_process import tokens
@@ -312,6 +313,8 @@ class World:
     ledger: "Ledger"
     plans: KnownPlans
     stopping: Stopping
+    checks: Looks
+    """The gateway's looks at its open streams, each when a test wants one."""
     path: str = "/mcp"
     """Where its client sends requests."""
 
@@ -425,12 +428,13 @@ async def a_world(
             used_proofs=LocalUsedProofs(now),
             ask_for_approval=admins.ask,
             fetch_linked_token=links.fetch,
+            notifying=Notifying(LocalNews(), LocalWishes(clock), checks.pause),
             reporting=None if reports is None else reports.reporting(),
             tracing=tracing,
         )
 
     journal, ledger, looks, stopping = Journal(record), Ledger(), Looks(), Stopping()
-    exchanges, admins, links = Exchanges(clock), Admins(), Links()
+    exchanges, admins, links, checks = Exchanges(clock), Admins(), Links(), Looks()
     app = create_app(
         settings,
         now=clock,
@@ -458,4 +462,5 @@ async def a_world(
             ledger,
             plans,
             stopping,
+            checks,
         )

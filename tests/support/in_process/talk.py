@@ -1,4 +1,4 @@
-"""One POST over bare ASGI, whose answer a test reads as it comes, and may leave."""
+"""One request over bare ASGI, whose answer a test reads as it comes, and may leave."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -71,7 +71,27 @@ async def talking(
             lines["mcp-name"] = params["name"]
     else:
         lines["mcp-protocol-version"] = "2025-11-25"
-    lines |= headers or {}
+    async with _requesting(world, "POST", lines | (headers or {}), body) as talk:
+        yield talk
+
+
+@asynccontextmanager
+async def streaming(world: World, headers: dict[str, str] | None = None) -> AsyncIterator[Talk]:
+    """Ask for the stream of the handshake era, and hang up in the end."""
+    lines = {
+        "host": "127.0.0.1:8401",
+        "authorization": f"Bearer {world.token()}",
+        "accept": "text/event-stream",
+        "mcp-protocol-version": "2025-11-25",
+    }
+    async with _requesting(world, "GET", lines | (headers or {})) as talk:
+        yield talk
+
+
+@asynccontextmanager
+async def _requesting(
+    world: World, verb: str, lines: dict[str, str], body: bytes = b""
+) -> AsyncIterator[Talk]:
     talk, bodies = Talk(), [body]
 
     async def receive() -> Any:
@@ -83,7 +103,7 @@ async def talking(
     scope = {
         "type": "http",
         "path": "/mcp",
-        "method": "POST",
+        "method": verb,
         "headers": [(name.encode(), text.encode()) for name, text in lines.items()],
     }
     serve = world.http._transport.app  # type: ignore[attr-defined] # the app with its state

@@ -1,0 +1,344 @@
+"""The open streams of one process, and what each has to tell its client.
+
+Something that changed is noted with a stream, not queued: whatever happens until the client reads on is
+told once, so a client that reads slowly costs no more memory than what it watches.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import NamedTuple
+
+import structlog
+
+from gatepost.background import Sleep, in_background
+from gatepost.claims import AccessClaims
+from gatepost.metering.call_event import Era
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.elicitation.seal import principal_of
+from mcp_gateway.notifications.port import (
+    Missed,
+    News,
+    NewsFeed,
+    NotShared,
+    Resubscribed,
+    Wishes,
+)
+from mcp_gateway.notifications.visible import CatalogueChange, ListName, may_watch
+
+MOST_OF_ONE = 10
+"""Streams that one person may have open through one client, in one process."""
+LOOK_SECONDS = 1.0
+"""Seconds between two checks whether the tokens of open streams still count."""
+_AT_ONCE = 100
+
+log = structlog.get_logger()
+
+
+class TooManyListeners(Exception):
+    """A stream can't be opened; the message says which limit is reached and what to do."""
+
+
+class Due(NamedTuple):
+    """What a client has to be told."""
+
+    lists: tuple[ListName, ...]
+    uris: tuple[str, ...]
+
+
+class Listener:
+    """One open stream: whose it is, what its client wants to hear of, and what is due."""
+
+    __slots__ = (
+        "_ended",
+        "_lists",
+        "_uris",
+        "_wake",
+        "asked",
+        "caller",
+        "catalogue",
+        "era",
+        "is_stale",
+        "lists",
+        "subscriber",
+        "watched",
+    )
+
+    def __init__(
+        self,
+        caller: AccessClaims,
+        catalogue: Catalogue,
+        era: Era,
+        lists: frozenset[ListName],
+        subscriber: str,
+    ) -> None:
+        """Take the lists to tell about, and the name of a client whose wishes are kept."""
+        self.caller = caller
+        self.catalogue = catalogue
+        """The catalogue as the client knows it."""
+        self.era = era
+        self.lists = lists
+        self.subscriber = subscriber
+        self.asked: frozenset[str] = frozenset()
+        """The resources that the client asked to watch."""
+        self.watched: frozenset[str] = frozenset()
+        """Those of them that it may watch."""
+        self.is_stale = False
+        """Whether the client's wishes may have changed since they were read."""
+        self._lists: dict[ListName, None] = {}
+        self._uris: dict[str, None] = {}
+        self._ended = False
+        self._wake = asyncio.Event()
+
+    def note(self, lists: Iterable[ListName] = (), uris: Iterable[str] = ()) -> None:
+        """Note what changed; the client is told of what it wants to hear of."""
+        for name in self.lists.intersection(lists):
+            self._lists[name] = None
+        for uri in self.watched.intersection(uris):
+            self._uris[uri] = None
+        if self._lists or self._uris:
+            self._wake.set()
+
+    def end(self) -> None:
+        """End the stream; what is due is not told any more."""
+        self._ended = True
+        self._wake.set()
+
+    async def due(self) -> Due | None:
+        """Wait for what the client has to be told; None once the stream ends."""
+        await self._wake.wait()
+        self._wake.clear()
+        if self._ended:
+            self._wake.set()
+            return None
+        due = Due(tuple(self._lists), tuple(self._uris))
+        self._lists.clear()
+        self._uris.clear()
+        return due
+
+
+class Listeners:
+    """Opens the streams of one process within limits, and ends those whose tokens have ended."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        feed: NewsFeed,
+        wishes: Wishes,
+        *,
+        holds: Callable[[AccessClaims], bool],
+        most: int,
+        with_skills: bool,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        """Take what all streams share.
+
+        Args:
+            catalogue: what is served at first.
+            feed: brings news of all processes.
+            wishes: keeps what clients of the handshake era asked for.
+            holds: tells whether a request with these claims would be accepted now.
+            most: how many streams may be open; 0 if the gateway offers none.
+            with_skills: whether skills are served.
+            sleep: waits between two checks.
+        """
+        self._catalogue = catalogue
+        self._feed = feed
+        self.wishes = wishes
+        self._holds = holds
+        self._most = most
+        self._with_skills = with_skills
+        self._sleep = sleep
+        self._open: dict[Listener, None] = {}
+        self._of_principal: Counter[str] = Counter()
+        self._of_tenant: Counter[str] = Counter()
+        self._of_subscriber: dict[str, dict[Listener, None]] = {}
+        self._closed = False
+        self._look_now = asyncio.Event()
+
+    @property
+    def are_offered(self) -> bool:
+        """Tell whether clients may open streams at all."""
+        return self._most > 0
+
+    def count(self) -> Counter[Era]:
+        """Count the open streams by era."""
+        return Counter(listener.era for listener in self._open)
+
+    @contextmanager
+    def open(
+        self,
+        caller: AccessClaims,
+        era: Era,
+        *,
+        lists: Iterable[ListName],
+        subscriber: str = "",
+        alone: bool = False,
+    ) -> Iterator[Listener]:
+        """Open a stream for as long as the block lasts.
+
+        Args:
+            caller: whose it is.
+            era: the protocol that its client speaks.
+            lists: the lists of which the client wants to hear.
+            subscriber: a name for the client, if its wishes are kept.
+            alone: whether to end the subscriber's other streams, because a message must go to one of
+                them only (2025-11-25 transports, Multiple Connections).
+
+        Raises:
+            TooManyListeners: a limit is reached.
+        """
+        principal, tenant = principal_of(caller), caller.tenant_id
+        former = tuple(self._of_subscriber.get(subscriber, ())) if alone else ()
+        if not former:
+            self._require_room(principal, tenant)
+        for replaced in former:
+            replaced.end()
+        listener = Listener(caller, self._catalogue, era, frozenset(lists), subscriber)
+        if self._closed:
+            listener.end()
+        self._open[listener] = None
+        self._of_principal[principal] += 1
+        self._of_tenant[tenant] += 1
+        of_subscriber = self._of_subscriber.setdefault(subscriber, {})
+        of_subscriber[listener] = None
+        try:
+            yield listener
+        finally:
+            del self._open[listener]
+            _lower(self._of_principal, principal)
+            _lower(self._of_tenant, tenant)
+            del of_subscriber[listener]
+            if not of_subscriber:
+                self._of_subscriber.pop(subscriber, None)
+
+    def watch(self, listener: Listener, uris: Iterable[str]) -> None:
+        """Let a stream tell of these resources, of those that its caller may watch."""
+        listener.asked = frozenset(uris)
+        listener.watched = frozenset(
+            uri for uri in listener.asked if may_watch(listener.catalogue, listener.caller, uri)
+        )
+
+    async def read_wishes(self, listener: Listener) -> None:
+        """Let a stream of the handshake era tell of what its client subscribed to."""
+        listener.is_stale = False
+        try:
+            self.watch(listener, await self.wishes.watched(listener.subscriber))
+        except NotShared:
+            listener.is_stale = True  # tried again after the next look
+
+    async def subscribe(self, subscriber: str, uri: str) -> None:
+        """Let a client's streams, at every process, tell of a resource.
+
+        Raises:
+            TooManyWatched: the client watches too many.
+            NotShared: it can't be stored at the moment; the client may try again.
+        """
+        await self.wishes.watch(subscriber, uri)
+        await self._feed.tell(Resubscribed(subscriber))
+
+    async def unsubscribe(self, subscriber: str, uri: str) -> None:
+        """Undo `subscribe`; what was not subscribed to stays so.
+
+        Raises:
+            NotShared: it can't be stored at the moment; the client may try again.
+        """
+        await self.wishes.unwatch(subscriber, uri)
+        await self._feed.tell(Resubscribed(subscriber))
+
+    def switch(self, catalogue: Catalogue) -> None:
+        """Tell each client of what it sees change with another catalogue."""
+        self._catalogue = catalogue
+        self._look_now.set()
+
+    def end_all(self) -> None:
+        """End every stream; clients may open others."""
+        for listener in self._open:
+            listener.end()
+
+    def close(self) -> None:
+        """End every stream, because the process stops; later ones end at once."""
+        self._closed = True
+        self.end_all()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look after the open streams while the block lasts."""
+        async with (
+            in_background(self._look_regularly),
+            in_background(self._look_when_wanted),
+            self._feed.following(self._hear),
+        ):
+            yield
+
+    def _require_room(self, principal: str, tenant: str) -> None:
+        if self._of_principal[principal] >= MOST_OF_ONE:
+            raise TooManyListeners(
+                f"This app has {MOST_OF_ONE} open streams of notifications, the most it may have. "
+                "Close one first."
+            )
+        # A tenant may open no more than it leaves free, so that one alone gets half.
+        free = self._most - len(self._open)
+        if free <= 0 or self._of_tenant[tenant] >= free:
+            raise TooManyListeners(
+                "This gateway has no room for another stream of notifications at the moment. "
+                "Try again in a minute."
+            )
+
+    async def _look_regularly(self) -> None:
+        while True:
+            await self._sleep(LOOK_SECONDS)
+            self._look_now.set()
+
+    async def _look_when_wanted(self) -> None:
+        while True:
+            await self._look_now.wait()
+            self._look_now.clear()
+            try:
+                await self._look()
+            except Exception:  # a fault with one look must not leave the others out
+                log.exception("streams_not_checked")
+
+    async def _look(self) -> None:
+        """End streams whose token has ended, and note what another catalogue changed."""
+        now_served = self._catalogue
+        changes: dict[int, CatalogueChange] = {}
+        for number, listener in enumerate(tuple(self._open), 1):
+            before = listener.catalogue
+            if not self._holds(listener.caller):
+                listener.end()
+            elif before is not now_served:
+                if id(before) not in changes:
+                    # A large catalogue takes long to compare, so calls continue meanwhile.
+                    changes[id(before)] = await asyncio.to_thread(
+                        CatalogueChange, before, now_served, with_skills=self._with_skills
+                    )
+                self._apply(listener, changes[id(before)], now_served)
+            if listener.is_stale:
+                await self.read_wishes(listener)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _apply(self, listener: Listener, change: CatalogueChange, catalogue: Catalogue) -> None:
+        listener.note(change.lists(listener.caller), change.contents)
+        listener.catalogue = catalogue
+        self.watch(listener, listener.asked)
+
+    def _hear(self, news: News) -> None:
+        match news:
+            case Resubscribed(subscriber):
+                for listener in self._of_subscriber.get(subscriber, ()):
+                    listener.is_stale = True
+                    self._look_now.set()
+            case Missed():
+                for listener in self._open:
+                    listener.note(uris=listener.watched)
+                    listener.is_stale = bool(listener.subscriber)
+                self._look_now.set()
+
+
+def _lower(counts: Counter[str], name: str) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]

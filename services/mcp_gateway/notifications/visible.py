@@ -1,0 +1,122 @@
+"""What a caller sees of a catalogue, and what of it changes with another catalogue."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from gatepost.claims import AccessClaims
+from gatepost.scopes import covers
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.resources import McpResource
+from mcp_gateway.catalogue.tool import publish_tool
+from mcp_gateway.server_features.apps import link_app
+from mcp_gateway.server_features.prompts import allowed_prompts, describe_prompt
+from mcp_gateway.server_features.resources import (
+    allowed_templates,
+    describe_resource,
+    describe_template,
+)
+from mcp_gateway.server_features.skills import allowed_skills, describe_skill
+
+ListName = Literal["tools", "prompts", "resources"]
+LISTS: tuple[ListName, ...] = ("tools", "prompts", "resources")
+
+
+class CatalogueChange:
+    """The difference of two catalogues, as each caller sees it."""
+
+    def __init__(self, before: Catalogue, after: Catalogue, *, with_skills: bool) -> None:
+        """Compare what does not depend on the caller; skills are resources, if they are served."""
+        self._with_skills = with_skills
+        self._before = before
+        self._after = after
+        self._tools = _differing(_published(before), _published(after))
+        was, now = _by_uri(before), _by_uri(after)
+        self.contents = _differing(
+            *({uri: (one.text, one.blob) for uri, one in found.items()} for found in (was, now))
+        )
+        """The URIs of texts and files that were added, removed or changed."""
+        self._resources = [describe_resource(one) for one in was.values()] != [
+            describe_resource(one) for one in now.values()
+        ]
+        self._known: dict[frozenset[str], frozenset[ListName]] = {}
+
+    def lists(self, caller: AccessClaims) -> frozenset[ListName]:
+        """Return the lists that change for a caller."""
+        allowed = caller.allowed_tools
+        changed = self._known.get(allowed)
+        if changed is None:
+            tests = (self._tools_change, self._prompts_change, self._resources_change)
+            changed = frozenset(
+                name for name, changes in zip(LISTS, tests, strict=True) if changes(allowed)
+            )
+            self._known[allowed] = changed
+        return changed
+
+    def _tools_change(self, allowed: frozenset[str]) -> bool:
+        searched = self._before.is_searched(allowed), self._after.is_searched(allowed)
+        if any(searched):
+            return not all(searched)  # the list of somebody who searches is always the same
+        was, now = self._before.usable(allowed), self._after.usable(allowed)
+        was, now = was & self._before.tools.keys(), now & self._after.tools.keys()
+        return was != now or not now.isdisjoint(self._tools)
+
+    def _prompts_change(self, allowed: frozenset[str]) -> bool:
+        was, now = (
+            [describe_prompt(prompt) for prompt in allowed_prompts(catalogue, allowed)]
+            for catalogue in (self._before, self._after)
+        )
+        return was != now
+
+    def _resources_change(self, allowed: frozenset[str]) -> bool:
+        was, now = (
+            [
+                *map(describe_template, allowed_templates(catalogue, allowed)),
+                *map(
+                    describe_skill, allowed_skills(catalogue, allowed) if self._with_skills else ()
+                ),
+            ]
+            for catalogue in (self._before, self._after)
+        )
+        return self._resources or was != now
+
+
+def may_read(catalogue: Catalogue, caller: AccessClaims, uri: str) -> bool:
+    """Tell whether the caller may read a resource, as far as that is known without reading it."""
+    return _is_document(catalogue, uri) or any(
+        template.match(uri) is not None
+        and covers(caller.scopes, catalogue.tools[template.tool].scope)
+        for template in allowed_templates(catalogue, caller.allowed_tools)
+        if template.tool in catalogue.tools
+    )
+
+
+def may_watch(catalogue: Catalogue, caller: AccessClaims, uri: str) -> bool:
+    """Tell whether the caller may read a resource of which the gateway learns when it changes."""
+    return _is_document(catalogue, uri)
+
+
+def can_change(catalogue: Catalogue) -> bool:
+    """Tell whether there are resources of which the gateway learns when they change."""
+    return bool(catalogue.resources)
+
+
+def _is_document(catalogue: Catalogue, uri: str) -> bool:
+    return any(resource.uri == uri for resource in catalogue.resources.values())
+
+
+def _by_uri(catalogue: Catalogue) -> dict[str, McpResource]:
+    return {resource.uri: resource for resource in catalogue.resources.values()}
+
+
+def _published(catalogue: Catalogue) -> dict[str, object]:
+    return {
+        name: (publish_tool(tool), link_app(catalogue, tool))
+        for name, tool in catalogue.tools.items()
+    }
+
+
+def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> frozenset[str]:
+    both = before.keys() & after.keys()
+    return frozenset(before.keys() ^ after.keys()) | {
+        name for name in both if before[name] != after[name]
+    }
