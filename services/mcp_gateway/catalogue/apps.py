@@ -45,6 +45,11 @@ class App:
     submit: AppLink | None = None
     """The tool that a form calls."""
 
+    def describe(self) -> str:
+        """Return the view and the tools that it calls, for people who review it."""
+        row = f", rows by {self.row.tool}" if self.row else ""
+        return self.view + row + (f", form of {self.submit.tool}" if self.submit else "")
+
 
 def name_label(name: str) -> str:
     """Return a label for people made from a name, such as `Due on` from `due_on`."""

@@ -66,6 +66,7 @@ def lock_tool(tool: Tool) -> Published:
         "slashes": sorted(p.argument for p in tool.operation.parameters if p.slashes),
         "confirm": tool.confirm is not None,
         "approval": tool.approval or None,
+        "app": tool.app.describe() if tool.app else None,
         "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
         "version": tool.lifecycle.version,
         "replacedBy": tool.lifecycle.replaced_by,

@@ -32,6 +32,7 @@ _WORDING = {
     "idempotent": "whether repeating it is harmless",
     "openWorld": "whether it reaches beyond the API's own data",
     "billing": "what a call costs",
+    "app": "how hosts show the answer",
     "version": "the version",
     "replacedBy": "its replacement",
 }

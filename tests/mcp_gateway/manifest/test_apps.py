@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from mcp_gateway.catalogue.apps import App, name_label
+from mcp_gateway.catalogue.lock import lock_tool
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.review.diff import compare_tools
 from support.in_process.apps import MANIFEST, load_manifest
 
 ORG = "    bind: {org_id: tenant_id}\n"
@@ -192,3 +194,11 @@ def test_an_app_changes_nothing_of_other_tools(tmp_path: Path) -> None:
     plain = "\n".join(line for line in MANIFEST.splitlines() if " app:" not in line)
     without = load_manifest(tmp_path, plain).tools
     assert with_apps["update_task"].compiled_shape == without["update_task"].compiled_shape
+
+
+def test_a_changed_app_is_a_change_that_a_review_names(tmp_path: Path) -> None:
+    former = load_manifest(tmp_path, MANIFEST.replace(", row: get_task", "")).tools["list_tasks"]
+    present = load_manifest(tmp_path).tools["list_tasks"]
+    [change] = compare_tools("list_tasks", lock_tool(former), lock_tool(present))
+    assert (change.kind, change.message) == ("wording", "how hosts show the answer changed")
+    assert lock_tool(present)["app"] == "table, rows by get_task, form of create_task"

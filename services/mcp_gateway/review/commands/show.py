@@ -55,7 +55,7 @@ def _unseen(tool: Tool) -> dict[str, str]:
         "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
         "asks first": tool.confirm or "",
         "asks an admin": "yes" if tool.approval else "",
-        "app": "" if tool.app is None else tool.app.view,
+        "app": tool.app.describe() if tool.app else "",
         "version": life.version or "",
         "sunset": str(life.sunset or ""),
         "replaced by": life.replaced_by or "",
