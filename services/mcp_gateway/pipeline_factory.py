@@ -15,12 +15,14 @@ from mcp_gateway.elicitation.policy import Asking, ConfirmationPolicy
 from mcp_gateway.limits.call_limits import CallLimits
 from mcp_gateway.pipeline import build_steps, compose
 from mcp_gateway.pipeline.call import Next, Step
+from mcp_gateway.pipeline.remote import McpUpstream
 from mcp_gateway.pipeline.rest import RestUpstream
 from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.steps.record_call import Recording
 from mcp_gateway.pipeline.trace import trace_steps
 from mcp_gateway.pipeline.upstream import Upstream
+from mcp_gateway.remote.sessions import Sessions
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.runtime import NewId, Runtime
 from mcp_gateway.settings import McpGatewaySettings
@@ -64,6 +66,7 @@ def pipeline_factory(
             now=now,
         )
         requests = RequestWriters(api.url)
+        sessions = Sessions()
 
         def open_upstream(catalogue: Catalogue) -> Upstream:
             if unmet := unmet_schemes(catalogue, api):
@@ -81,8 +84,11 @@ def pipeline_factory(
                 now=now,
                 connections=api.connections,
             )
-            return RestUpstream(
-                requests, RetryingSender(sender, guards, now=now, wait=wait, random=random)
+            retrying = RetryingSender(sender, guards, now=now, wait=wait, random=random)
+            if not catalogue.is_mcp(api.name):
+                return RestUpstream(requests, retrying)
+            return McpUpstream(
+                api.url, requests, sender, retrying, sessions, worker=runtime.worker, now=now
             )
 
         return open_upstream

@@ -31,6 +31,8 @@ class ApiPart:
     """The API's name for people."""
     schemes: Mapping[str, SecurityScheme] = field(default_factory=dict)
     """The document's security schemes, for the operator's credentials."""
+    is_mcp: bool = False
+    """Whether the API is an MCP server itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,10 @@ class Catalogue:
         """Return the security schemes of one API's document."""
         return self.apis[api].schemes if api in self.apis else {}
 
+    def is_mcp(self, api: str) -> bool:
+        """Tell whether an API is an MCP server itself."""
+        return api in self.apis and self.apis[api].is_mcp
+
     @property
     def asks_purpose(self) -> bool:
         """Whether tools have an argument by which a model says what it is trying to do."""
@@ -239,6 +245,7 @@ _ADDED: Mapping[str, Any] = {
     "app": None,
     "for_app": False,
     "api": "",
+    "remote": "",
     "composite": None,
 }
 

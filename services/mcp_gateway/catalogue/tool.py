@@ -172,6 +172,8 @@ class Tool:
     """The names that the tool had before, by which clients may still call it."""
     app: App | None = None
     """How hosts show the answer to a person; None shows it as text."""
+    remote: str = ""
+    """The name that its MCP server has for the tool; empty for an operation."""
     composite: Composite | None = None
     """The calls of other tools that this one makes. Its operation only names them."""
 

@@ -89,6 +89,7 @@ class Http1Client:
             body,
             headers.get(b"retry-after", b"").decode("latin-1"),
             headers.get(b"link", b"").decode("latin-1"),
+            headers.get(b"mcp-session-id", b"").decode("latin-1"),
         )
 
     async def _send(self, pool: Pool, method: str, written: bytes, until: float) -> Answer:

@@ -1,6 +1,6 @@
 """The port through which the gateway sends requests."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mcp_gateway.requests.request import HttpRequest
 
@@ -17,6 +17,12 @@ class HttpResponse(NamedTuple):
     body: bytes
     retry_after: str = ""
     link: str = ""
+    session: str = ""
+    """`Mcp-Session-Id`, which only an MCP server sends."""
+    blocks: tuple[dict[str, Any], ...] = ()
+    """Content blocks of an MCP server's answer beside the body: pictures, sounds and files."""
+    failed: bool = False
+    """Whether an MCP server says that the call failed, whatever the status."""
 
 
 class RequestFailed(Exception):

@@ -33,6 +33,8 @@ from mcp_gateway.results.instructions import InstructionGuard
 from mcp_gateway.text import tidy_text
 
 _MOST_SHOWN = 20
+DOCUMENTS = ("openapi", "mcp")
+"""Keys of a manifest that name what its tools were made from; it has at most one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Manifest:
     api: str = ""
     """The name of the API among several, in whose toolset all of its tools are."""
     prefix: str = ""
+    is_mcp: bool = False
+    """Whether `openapi` is the tool list of an MCP server."""
     """Precedes the names of tools, prompts and resources here, but not in the file."""
 
 
@@ -86,7 +90,7 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
         templates=manifest.templates,
         skills=manifest.skills,
         search_above=manifest.search_above,
-        apis={manifest.api: ApiPart(manifest.name, document.security_schemes)},
+        apis={manifest.api: ApiPart(manifest.name, document.security_schemes, document.is_mcp)},
     )
 
 
@@ -155,11 +159,20 @@ def load_document(manifest: Manifest) -> OpenApiDocument:
     """
     if manifest.openapi is None:
         return read_openapi({"openapi": "3.1.0", "paths": {}})
+    key = "mcp" if manifest.is_mcp else "openapi"
     try:
-        return load_openapi(manifest.openapi)
+        document = load_openapi(manifest.openapi)
     except DocumentError as error:
-        problem = write_line(f"openapi: {manifest.openapi} {error}")
+        problem = write_line(f"{key}: {manifest.openapi} {error}")
         raise ManifestError(f"{manifest.path}: {problem}") from None
+    if document.is_mcp is not manifest.is_mcp:
+        what, other = ("an OpenAPI document", "openapi")
+        if document.is_mcp:
+            what, other = ("the tool list of an MCP server", "mcp")
+        raise ManifestError(
+            f"{manifest.path}: {key}: {manifest.openapi} is {what}; write `{other}`"
+        )
+    return document
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -190,7 +203,8 @@ def load_manifest(path: Path) -> Manifest:
     return Manifest(
         path=path,
         name=tidy_text(source["name"]),
-        openapi=path.parent / source["openapi"] if "openapi" in source else None,
+        openapi=next((path.parent / source[key] for key in DOCUMENTS if key in source), None),
+        is_mcp="mcp" in source,
         hosts=tuple(host.lower() for host in source.get("hosts", ())),
         search_above=source.get("search_above"),
         ask_purpose=source.get("ask_purpose", False),
@@ -207,10 +221,14 @@ def load_manifest(path: Path) -> Manifest:
 def _contradictions(source: Mapping[str, Any]) -> Iterator[str]:
     """Find contradictions that a JSON Schema can't express."""
     tools: Mapping[str, Any] = source["tools"]
+    if source.keys() >= set(DOCUMENTS):
+        yield "mcp: an API has either `openapi` or `mcp`; put an MCP server in a manifest of its own"
     for name, value in tools.items():
         where = f"tools.{name}"
-        if "operation" in value and "openapi" not in source:
-            yield f"{where}.operation: there is no OpenAPI document; add `openapi` at the top"
+        if "operation" in value and source.keys().isdisjoint(DOCUMENTS):
+            yield f"{where}.operation: there is no OpenAPI document; add `openapi` or `mcp` at the top"
+        if "graphql" in value and "mcp" in source:
+            yield f"{where}.graphql: an MCP server has no GraphQL endpoint; name one of its tools as `operation`"
         if "search_above" in source and name in META_TOOLS:
             yield f"{where}: the name is taken by search_above; give the tool another"
         if "sunset" in value and date_of(value["sunset"]) is None:
@@ -230,7 +248,7 @@ def _contradictions(source: Mapping[str, Any]) -> Iterator[str]:
 def _files(source: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     named = [source, *source.get("resources", {}).values(), *source.get("skills", {}).values()]
     yield from (
-        folder / value[key] for value in named for key in ("openapi", "file") if key in value
+        folder / value[key] for value in named for key in (*DOCUMENTS, "file") if key in value
     )
 
 

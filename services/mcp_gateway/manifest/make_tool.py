@@ -1,6 +1,7 @@
 """Make a tool from its manifest entry and the OpenAPI document."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gatepost.scopes import READ, WRITE
@@ -78,11 +79,15 @@ def make_tool(
         what = entry.operation or "its variables"
         raise ManifestError(f".{key}: {what}: {error}; remove the tool") from None
     found = imported.found
+    operation = imported.operation
     safe = found.method in SAFE_METHODS if query is None else query.read_only
     read_only = _or(entry.read_only, safe)
     toolset = _require_honest_consent(entry, read_only=read_only)
     title = entry.title or title_operation(found) or entry.name.replace("_", " ").capitalize()
     description = entry.description or found.description or found.summary or title
+    if document.is_mcp:
+        # The method decides whether a call may be sent again, which a person reviewed.
+        operation = replace(operation, method="QUERY" if read_only else "POST")
     return Tool(
         name=entry.name,
         title=title,
@@ -96,7 +101,7 @@ def make_tool(
         input_schema=schema,
         bindings=bound,
         fill=entry.fill,
-        operation=imported.operation,
+        operation=operation,
         deadline=entry.deadline,
         validate=validate,
         checks=entry.checks,
@@ -109,6 +114,7 @@ def make_tool(
         lifecycle=entry.lifecycle,
         api=entry.api,
         graphql=query,
+        remote=(found.operation_id or "") if document.is_mcp else "",
         inputs=entry.inputs,
         validate_all=validate_all,
         slow=entry.slow,

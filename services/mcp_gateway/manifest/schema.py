@@ -217,7 +217,10 @@ _APP: _Schema = {
 
 _TOOL = _closed(
     "One tool: an operation, and the decisions about it.",
-    operation=_text(2000, "`METHOD /path` or the operationId, from the OpenAPI document."),
+    operation=_text(
+        2000,
+        "`METHOD /path` or the operationId, from the OpenAPI document; the tool's name, of an MCP server.",
+    ),
     graphql=_GRAPHQL,
     title=_text(200, "The name that people see on the consent page."),
     description=_text(
@@ -493,6 +496,7 @@ SCHEMA: _Schema = {
         version={"const": 1, "description": "Always 1.", "errorMessage": "must be 1"},
         name=_text(200, "The product's name."),
         openapi=_text(1000, "Path of the OpenAPI document, relative to the manifest."),
+        mcp=_text(1000, "Path of the tool list of an MCP server, relative to the manifest."),
         hosts={
             "type": "array",
             "items": {"type": "string", "pattern": r"^[A-Za-z0-9.-]+(:\d{1,5})?$"},

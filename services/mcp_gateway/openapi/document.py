@@ -17,6 +17,7 @@ from mcp_gateway.documents.markup import plain_text
 from mcp_gateway.documents.references import References, UnresolvableReference
 from mcp_gateway.documents.sources import Fetch, Source, read_source
 from mcp_gateway.documents.swagger2 import upgrade
+from mcp_gateway.documents.tool_list import TOOL_LIST, describe_tools, is_tool_list
 from mcp_gateway.openapi.security import read_security_schemes
 from mcp_gateway.openapi.servers import is_absolute, server_urls
 from mcp_gateway.schemas.convert import Schemas
@@ -59,7 +60,7 @@ class OpenApiDocument:
 
     title: str
     version: str
-    """The version of OpenAPI or Swagger that the document states."""
+    """The version of OpenAPI or Swagger that the document states; `TOOL_LIST` for a tool list."""
     root: Mapping[str, Any]
     servers: tuple[str, ...]
     operations: tuple[FoundOperation, ...]
@@ -77,6 +78,11 @@ class OpenApiDocument:
     """The operations by `GET /path` and by operationId."""
     content: bytes = b""
     """The copy to keep beside a manifest; empty if the document was passed as values."""
+
+    @property
+    def is_mcp(self) -> bool:
+        """Whether the document is the tool list of an MCP server."""
+        return self.version == TOOL_LIST
 
     def find(self, reference: str) -> FoundOperation:
         """Find an operation by its operationId or as `GET /path`.
@@ -128,7 +134,10 @@ def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiD
         DocumentError: it is not an OpenAPI 3.x or Swagger 2.0 document, or has too many operations.
     """
     origin = origin or Source(root, b"")
-    version = _require_version(root)
+    if is_tool_list(root):
+        root, version = describe_tools(root), TOOL_LIST
+    else:
+        version = _require_version(root)
     if version.startswith("2"):
         root = upgrade(root, origin.problems)
     references = References(root, origin.problems)

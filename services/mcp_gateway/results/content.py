@@ -113,10 +113,15 @@ def shape_answer(
     return _shape_other(response.body, media_type, charset, shape, name)
 
 
+def is_text(media_type: str) -> bool:
+    """Tell whether the bytes of a media type are text."""
+    return _TEXT.fullmatch(media_type) is not None
+
+
 def _shape_other(
     body: bytes, media_type: str, charset: str, shape: CompiledShape, name: str
 ) -> ShapedAnswer:
-    if _TEXT.fullmatch(media_type):
+    if is_text(media_type):
         return _shape_text(decode_text(body, charset), len(body), shape)
     return ShapedAnswer([_binary(body, media_type or "application/octet-stream", name)])
 

@@ -86,7 +86,7 @@ def describe_refusal(response: HttpResponse, *, advice: str = "") -> str:
     lines = [f"The API answered {response.status}{phrase}."]
     if advice:
         lines.append(advice)
-    if said := _read(response):
+    if said := read_said(response):
         lines.append(said)
     return "\n".join(lines)
 
@@ -101,7 +101,8 @@ def read_error(response: HttpResponse) -> Any:
         return None
 
 
-def _read(response: HttpResponse) -> str:
+def read_said(response: HttpResponse) -> str:
+    """Return the safe parts of an error's own text."""
     media_type = essence(response.content_type)
     failed = response.status >= 500
     if media_type == "text/plain" and not failed:

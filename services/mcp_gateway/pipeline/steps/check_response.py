@@ -47,7 +47,7 @@ async def _examine_in(
 
 
 def _examine(call: ToolCall, response: HttpResponse) -> ToolCall | ToolResult:
-    if response.status >= 300:
+    if response.status >= 300 or response.failed:
         return _examine_error(call, response)
     try:
         answer = read_answer(response.body, exact=True).rewritten()

@@ -20,7 +20,7 @@ from mcp_gateway.results.answer import Answer, TooMuch, read_answer
 from mcp_gateway.results.content import UNTRUSTED, Unshapeable, shape_answer
 from mcp_gateway.results.instructions import find_instructions
 from mcp_gateway.text import strip_text
-from mcp_gateway.upstream.error_answers import describe_refusal
+from mcp_gateway.upstream.error_answers import describe_refusal, read_said
 from mcp_gateway.upstream.graphql_errors import graphql_errors
 from mcp_gateway.upstream.retries import read_retry_after
 from mcp_gateway.work.worker import Worker, takes_long
@@ -51,6 +51,10 @@ def _shape(call: ToolCall, response: HttpResponse, now: Now) -> ToolResult:
         wait = read_retry_after(response.retry_after, now)
         advice = "" if wait is None else try_again_in(wait)
         return _fail(call, describe_refusal(response, advice=advice), "upstream_status")
+    if response.failed:
+        text = "The API could not do this."
+        told = read_said(response)
+        return _fail(call, f"{text}\n{told}" if told else text, "mcp_error")
     answer = call.answer
     try:
         if tool.graphql is not None:
@@ -71,6 +75,8 @@ def _shape(call: ToolCall, response: HttpResponse, now: Now) -> ToolResult:
         _report(call, shaped.instructions)
         if shape.guard == "block":
             return _fail(call, _TALKS, "instructions")
+    if response.blocks:
+        shaped.content = [*(shaped.content if response.body else ()), *response.blocks]
     return ToolResult(shaped.content, shaped.structured, status=response.status, meta=shaped.meta)
 
 

@@ -29,12 +29,15 @@ from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.pipeline import compose
 from mcp_gateway.pipeline.bindable_claims import resolve_claim
 from mcp_gateway.pipeline.call import CallMetrics, ToolCall, ToolResult
+from mcp_gateway.pipeline.remote import McpUpstream
 from mcp_gateway.pipeline.rest import RestUpstream
 from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.steps.bind_claims import bind_claims
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
+from mcp_gateway.pipeline.upstream import Upstream
+from mcp_gateway.remote.sessions import Sessions
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.review.commands.options import load, manifest_option, require_tool
@@ -42,6 +45,7 @@ from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.credentials.static import Static
 from mcp_gateway.upstream.guards import Guards
+from mcp_gateway.work.worker import Worker
 
 _MASK = "***"
 _STAND_IN = "the-secret-stands-here"
@@ -178,10 +182,18 @@ async def _walk(
         now=utc_now,
     )
     retrying = RetryingSender(sender, guards, now=utc_now, wait=asyncio.sleep, random=lambda: 0.0)
+    requests = RequestWriters(api.url)
+    upstream: Upstream = RestUpstream(requests, retrying)
+    if tool.remote:
+        sessions = Sessions()
+        sessions.remember_stateless()
+        upstream = McpUpstream(
+            api.url, requests, sender, retrying, sessions, worker=Worker(), now=utc_now
+        )
     steps = (
         validate_arguments(catalogue, utc_now),
         bind_claims,
-        call_upstream({"": RestUpstream(RequestWriters(api.url), retrying)}),
+        call_upstream({"": upstream}),
     )
     call = ToolCall("dry-run", caller, tool.name, arguments, CallMetrics(), tool=tool)
     result = await compose(steps)(call)

@@ -34,7 +34,7 @@ def keep_answer(shape: Step, worker: Worker, keep: Callable[[Kept], None]) -> St
     async def step(call: ToolCall, go_on: Next) -> ToolResult:
         response = call.response
         assert response is not None  # noqa: S101 - the order of the steps
-        if response.status >= 300 or call.found.graphql is not None:
+        if response.status >= 300 or response.failed or call.found.graphql is not None:
             told = await shape(call, go_on)
             if told.is_error:
                 return told

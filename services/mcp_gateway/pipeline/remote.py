@@ -1,0 +1,215 @@
+"""An API that is an MCP server itself: each call of a tool is one `tools/call` of a reviewed tool."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import orjson
+
+from gatepost.clock import Now
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.http_client.failures import deadline_passed
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.pipeline.call import ToolCall
+from mcp_gateway.pipeline.retry import RetryingSender
+from mcp_gateway.pipeline.send import Sender
+from mcp_gateway.pipeline.upstream import Outcome
+from mcp_gateway.remote.messages import (
+    CLIENT,
+    HANDSHAKE,
+    HANDSHAKES,
+    STATELESS,
+    Protocol,
+    RpcError,
+    UnreadableAnswer,
+    read_reply,
+    write_notification,
+    write_request,
+)
+from mcp_gateway.remote.result import read_result
+from mcp_gateway.remote.sessions import Owner, Sessions
+from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.requests.serialise import RequestWriters
+from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
+from mcp_gateway.work.worker import Worker, takes_long
+
+_SESSION = re.compile(r"[!-~]{1,512}")
+_UNUSABLE = frozenset({401, 403, 407, 408, 429})
+"""Statuses that say nothing about the revision that a server speaks."""
+
+
+class McpUpstream:
+    """Calls the tools of one MCP server over Streamable HTTP.
+
+    The manifest decides which tools there are and what they are called with; the server's own list is
+    never read here, so that a changed description reaches no model.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        requests: RequestWriters,
+        sender: Sender,
+        retrying: RetryingSender,
+        sessions: Sessions,
+        *,
+        worker: Worker,
+        now: Now,
+    ) -> None:
+        """Take the server's address and what sends requests to it.
+
+        Args:
+            url: the server's only endpoint.
+            requests: write the arguments of calls.
+            sender: sends the requests that open a session, once each.
+            retrying: sends calls.
+            sessions: what is known of the server.
+            worker: reads long answers.
+            now: the clock.
+        """
+        self._url = url
+        self._requests = requests
+        self._sender = sender
+        self._retrying = retrying
+        self._sessions = sessions
+        self._worker = worker
+        self._now = now
+
+    def links_of(self, tool: Tool) -> tuple[ByLinkedAccount, ...]:
+        """Return the credentials of a tool for which the person must have linked an account."""
+        return tuple(self._sender.links_of(tool))
+
+    async def exchange(self, call: ToolCall) -> Outcome:
+        """Call the tool within its deadline, which includes opening a session.
+
+        Raises:
+            NoCredential: as for `Sender.send`.
+            UnserialisableArgument: as for `Sender.send`.
+        """
+        owner: Owner = (call.caller.tenant_id, call.caller.sub, call.caller.client_id)
+        until = self._now() + timedelta(seconds=call.found.deadline - call.waited)
+        for _ in range(2):
+            protocol = self._sessions.of(owner)
+            if protocol is None:
+                opened = await self._open(call, owner, self._left(until))
+                if not isinstance(opened, Protocol):
+                    return opened
+                protocol = opened
+            if (left := self._left(until)) <= 0:
+                return deadline_passed(call.found.deadline)
+            outcome = await self._retrying.send(call, self._writer(call, protocol), left)
+            # The server ended the session and did nothing (basic/transports, Session Management).
+            ended = isinstance(outcome, HttpResponse) and outcome.status == 404
+            if not (ended and protocol.session):
+                break
+            self._sessions.forget(owner, protocol)
+        if isinstance(outcome, RequestFailed):
+            return outcome
+        if takes_long(outcome.body):
+            return await self._worker.run(partial(_read, call, outcome))
+        return _read(call, outcome)
+
+    def _left(self, until: Any) -> float:
+        seconds: float = (until - self._now()).total_seconds()
+        return seconds
+
+    def _writer(
+        self, call: ToolCall, protocol: Protocol
+    ) -> Callable[[Mapping[str, str]], HttpRequest]:
+        tool = call.found
+
+        def write(secrets: Mapping[str, str]) -> HttpRequest:
+            values = {**call.values, **secrets} if secrets else call.values
+            written = self._requests.write(tool.name, tool.operation, values).body
+            params = {"name": tool.remote, "arguments": orjson.Fragment(written or b"{}")}
+            return write_request(self._url, call.id, "tools/call", params, protocol)
+
+        return write
+
+    async def _open(self, call: ToolCall, owner: Owner, left: float) -> Protocol | Outcome:
+        """Find out how to speak to the server, and open a session if it wants one."""
+        until = self._now() + timedelta(seconds=left)
+        if not self._sessions.is_handshake:
+            found = await self._ask(
+                call, "server/discover", {}, Protocol(STATELESS), self._left(until)
+            )
+            if isinstance(found, RequestFailed) or _says_nothing(found):
+                return found
+            if STATELESS in _versions(found, call):
+                return self._sessions.remember_stateless()
+            self._sessions.is_handshake = True
+        params = {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": CLIENT}
+        answer = await self._ask(call, "initialize", params, None, self._left(until))
+        if isinstance(answer, RequestFailed) or answer.status >= 300:
+            return answer
+        try:
+            reply = read_reply(answer, _id_of(call, "initialize"))
+        except UnreadableAnswer as problem:
+            return _unreadable(problem)
+        if isinstance(reply, RpcError):
+            return read_result(reply, answer.status, name="", checked=False)
+        version = reply.get("protocolVersion")
+        if version not in HANDSHAKES:
+            return RequestFailed(
+                "unreadable", "The API speaks no revision of MCP that the gateway does."
+            )
+        if answer.session and not _SESSION.fullmatch(answer.session):
+            return _unreadable(UnreadableAnswer("names a malformed session"))
+        protocol = Protocol(version, answer.session)
+        ready = write_notification(self._url, "notifications/initialized", protocol)
+        outcome = await self._sender.send(
+            call, lambda _: ready, f"{call.id}.initialized", self._left(until)
+        )
+        if isinstance(outcome, RequestFailed):
+            return outcome
+        self._sessions.remember(owner, protocol)
+        return protocol
+
+    async def _ask(
+        self,
+        call: ToolCall,
+        method: str,
+        params: Mapping[str, Any],
+        protocol: Protocol | None,
+        left: float,
+    ) -> Outcome:
+        asked = _id_of(call, method)
+        request = write_request(self._url, asked, method, params, protocol)
+        return await self._sender.send(call, lambda _: request, asked, left)
+
+
+def _id_of(call: ToolCall, method: str) -> str:
+    return f"{call.id}.{method.rpartition('/')[2]}"
+
+
+def _says_nothing(answer: HttpResponse) -> bool:
+    return answer.status in _UNUSABLE or answer.status >= 500 or 300 <= answer.status < 400
+
+
+def _versions(answer: HttpResponse, call: ToolCall) -> list[Any]:
+    """Return the revisions that a server offers; none if it does not know the question."""
+    try:
+        reply = read_reply(answer, _id_of(call, "server/discover"))
+    except UnreadableAnswer:
+        return []
+    versions = None if isinstance(reply, RpcError) else reply.get("supportedVersions")
+    return versions if isinstance(versions, list) else []
+
+
+def _read(call: ToolCall, response: HttpResponse) -> Outcome:
+    """Read the answer to a call; an error status keeps what it says to the caller."""
+    tool = call.found
+    checked = bool(tool.checks) or tool.compiled_shape.edit is not None
+    try:
+        reply = read_reply(response, call.id)
+        if response.status >= 300 and not isinstance(reply, RpcError):
+            return response
+        return read_result(reply, response.status, name=f"{call.name}/{call.id}", checked=checked)
+    except UnreadableAnswer as problem:
+        return response if response.status >= 300 else _unreadable(problem)
+
+
+def _unreadable(problem: UnreadableAnswer) -> RequestFailed:
+    return RequestFailed("unreadable", f"The API's answer {problem}.")

@@ -1,0 +1,131 @@
+"""Write JSON-RPC requests to an MCP server, and read its answers, as JSON or as an event stream.
+
+Sources: MCP 2025-11-25 and 2026-07-28, basic/transports (Streamable HTTP); JSON-RPC 2.0 §4, §5.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.requests.bodies import essence, is_json
+from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.results.exact import read_json
+from mcp_gateway.work.size import MOST_ANSWER_VALUES, holds_more
+
+STATELESS = "2026-07-28"
+HANDSHAKE = "2025-11-25"
+HANDSHAKES = frozenset({HANDSHAKE, "2025-06-18", "2025-03-26"})
+CLIENT = {"name": "gatepost", "version": "1"}
+_EVENTS = "text/event-stream"
+_ACCEPT = ("Accept", f"application/json, {_EVENTS}")
+_MOST_EVENTS = 1000
+"""Events that are read from the end of a stream, where the answer is."""
+
+
+class UnreadableAnswer(Exception):
+    """The server's answer is not one to the request; the message completes `The API's answer …`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RpcError:
+    """An error of the server (JSON-RPC 2.0 §5.1)."""
+
+    code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How to speak to a server: the revision, and the session of the handshake era."""
+
+    version: str
+    session: str = ""
+
+
+def write_request(
+    url: str,
+    request_id: str,
+    method: str,
+    params: Mapping[str, Any],
+    protocol: Protocol | None = None,
+) -> HttpRequest:
+    """Write one request; one without a protocol is `initialize`, which negotiates it."""
+    headers = [("Content-Type", "application/json"), _ACCEPT]
+    if protocol is not None:
+        headers.append(("MCP-Protocol-Version", protocol.version))
+        if protocol.version == STATELESS:
+            headers.append(("Mcp-Method", method))
+            if method == "tools/call":
+                headers.append(("Mcp-Name", params["name"]))
+            params = {
+                **params,
+                "_meta": {
+                    "io.modelcontextprotocol/protocolVersion": STATELESS,
+                    "io.modelcontextprotocol/clientInfo": CLIENT,
+                    # None: the gateway answers no questions of the server.
+                    "io.modelcontextprotocol/clientCapabilities": {},
+                },
+            }
+        elif protocol.session:
+            headers.append(("Mcp-Session-Id", protocol.session))
+    message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
+    if request_id:
+        message["id"] = request_id
+    return HttpRequest("POST", url, tuple(headers), orjson.dumps(message))
+
+
+def write_notification(url: str, method: str, protocol: Protocol) -> HttpRequest:
+    """Write one notification of the handshake era, which has no answer."""
+    return write_request(url, "", method, {}, protocol)
+
+
+def read_reply(response: HttpResponse, request_id: str) -> Mapping[str, Any] | RpcError:
+    """Return the result or the error for a request, whatever else the server sent.
+
+    Requests and notifications in an event stream are ignored: a server's question to the client is
+    never passed on.
+
+    Raises:
+        UnreadableAnswer: there is no answer with this id, or it has too many values.
+    """
+    kind = essence(response.content_type)
+    if kind == _EVENTS:
+        candidates = _events(response.body)
+    elif is_json(kind):
+        candidates = [response.body]
+    else:
+        raise UnreadableAnswer("is neither JSON nor an event stream")
+    for candidate in candidates:
+        if holds_more(candidate, (b",", b"[", b"{"), MOST_ANSWER_VALUES):
+            raise UnreadableAnswer(f"holds more than {MOST_ANSWER_VALUES:,} values")
+        try:
+            message = read_json(candidate)
+        except ValueError:
+            continue
+        if not isinstance(message, dict) or message.get("id") != request_id or "method" in message:
+            continue
+        if isinstance(result := message.get("result"), dict):
+            return result
+        if isinstance(error := message.get("error"), dict):
+            code, said = error.get("code"), error.get("message")
+            return RpcError(
+                code if isinstance(code, int) else 0, said if isinstance(said, str) else ""
+            )
+    raise UnreadableAnswer("holds no answer to the request")
+
+
+def _events(body: bytes) -> list[bytes]:
+    """Return the data of a stream's last events, the last one first."""
+    blocks = body.replace(b"\r\n", b"\n").rsplit(b"\n\n", _MOST_EVENTS)
+    if len(blocks) > _MOST_EVENTS:
+        del blocks[0]
+    found = []
+    for block in reversed(blocks):
+        if b"data:" not in block:
+            continue
+        lines = [line for line in block.split(b"\n") if line.startswith(b"data:")]
+        found.append(b"\n".join(line[5:] for line in lines))
+    return found

@@ -1,0 +1,42 @@
+"""How one MCP server is spoken to, found out once, and the sessions of the handshake era."""
+
+from mcp_gateway.remote.messages import STATELESS, Protocol
+
+Owner = tuple[str, str, str]
+"""Tenant, person and client: nobody shares a session, because a server may keep state in it."""
+_MOST = 10_000
+
+
+class Sessions:
+    """Remembers a server's protocol, and the session of each caller; it outlives catalogues."""
+
+    def __init__(self) -> None:
+        """Know nothing of the server."""
+        self._shared: Protocol | None = None
+        self._own: dict[Owner, Protocol] = {}
+        self.is_handshake = False
+        """Whether the server is known not to speak the stateless revision."""
+
+    def of(self, owner: Owner) -> Protocol | None:
+        """Return how to speak to the server for a caller; None if that must be found out."""
+        return self._shared or self._own.get(owner)
+
+    def remember_stateless(self) -> Protocol:
+        """Remember that the server needs no session."""
+        self._shared = Protocol(STATELESS)
+        return self._shared
+
+    def remember(self, owner: Owner, protocol: Protocol) -> None:
+        """Remember what `initialize` negotiated; without a session it serves everybody."""
+        if not protocol.session:
+            self._shared = protocol
+            return
+        self._own.pop(owner, None)
+        if len(self._own) >= _MOST:
+            del self._own[next(iter(self._own))]
+        self._own[owner] = protocol
+
+    def forget(self, owner: Owner, protocol: Protocol) -> None:
+        """Forget a session that the server has ended, unless a newer one has replaced it."""
+        if self._own.get(owner) is protocol:
+            del self._own[owner]
