@@ -77,7 +77,8 @@ class LiveCatalogue:
     def describe(self) -> str:
         """Describe whether the served catalogue matches the files."""
         if self._drift:
-            return f"withheld: {self.withheld} tools differ from what a directory approved"
+            differ = "tool differs" if self.withheld == 1 else "tools differ"
+            return f"withheld: {self.withheld} {differ} from what a directory approved"
         return "kept: the files can't be served" if self._is_stale else "current"
 
     @property

@@ -104,11 +104,12 @@ async def test_a_tool_that_changed_after_the_review_waits_at_a_start_a344(
     folder: Path, texts: tuple[str, str], file: str, left_out: set[str], said: str
 ) -> None:
     change(folder, texts, file)
+    differ = "tool differs" if len(left_out) == 1 else "tools differ"
     with capture_logs() as logs:
         async with a_world(folder, manifest=folder / "tools.yaml") as world:
             assert set(await listed(world)) == set(ALL) - left_out
             assert await state(world) == (
-                f"withheld: {len(left_out)} tools differ from what a directory approved"
+                f"withheld: {len(left_out)} {differ} from what a directory approved"
             )
             async with client_of(world) as client:
                 with pytest.raises(MCPError, match="Unknown tool"):
@@ -121,7 +122,7 @@ async def test_a_tool_that_changed_after_the_review_waits_at_a_start_a344(
             assert await state(world) == "current"
     [told] = [line for line in logs if line["event"] == "tools_withheld"]
     assert said in told["problems"]
-    assert "gatepost publish --acknowledge" in told["problems"]
+    assert "`gatepost publish --acknowledge claude`" in told["problems"]
 
 
 async def test_words_stay_as_approved_at_a_start_and_the_tool_works_a344(folder: Path) -> None:
@@ -172,7 +173,7 @@ async def test_a_tool_that_is_gone_is_reported_until_it_is_acknowledged(folder: 
     assert "deleteTask" in rest
     async with a_world(folder, manifest=file) as world:
         assert set(await listed(world)) == set(ALL) - {"delete_task"}
-        assert (await state(world)).startswith("withheld: 1 tools")
+        assert (await state(world)).startswith("withheld: 1 tool differs")
     acknowledged = run(folder, "--acknowledge", "claude")
     assert "claude: delete_task was approved, and is no longer exposed" in acknowledged.output
     async with a_world(folder, manifest=file) as world:

@@ -109,9 +109,9 @@ def keep_approved(catalogue: Catalogue, approvals: Sequence[Approval]) -> Catalo
 def describe_drift(drift: Sequence[Drift]) -> str:
     """Write each difference on a line, and the ways out."""
     lines = [one.describe() for one in drift]
-    directories = " or ".join(dict.fromkeys(one.directory for one in drift))
-    fix = f"take the changes back, or run `gatepost publish --acknowledge` for {directories}"
-    return "\n".join([*lines, fix])
+    directories = dict.fromkeys(one.directory for one in drift)
+    commands = " and ".join(f"`gatepost publish --acknowledge {one}`" for one in directories)
+    return "\n".join([*lines, f"take the changes back, or run {commands}"])
 
 
 def _drift_from(catalogue: Catalogue, approval: Approval) -> Iterator[Drift]:
