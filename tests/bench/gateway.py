@@ -6,7 +6,8 @@ low-level server; and the floor, a raw ASGI app that forwards the same request w
 one process, all are asked in turns, and what counts is the CPU time of the server's processes.
 
 `--check` measures only the gateway, the floor and the SDK's server, and fails if both ratios are too large. `--dpop` measures
-only what a call costs whose token is bound to a key, with a proof of its own.
+only what a call costs whose token is bound to a key, with a proof of its own. `--apis` measures only 10,000
+tools of one API and of ten beside 20 tools.
 """
 
 import argparse
@@ -127,6 +128,8 @@ class Bench:
         self._start("api", self._api, sys.executable, "-P", PEERS / "api.py", self._api, jwks)
         self._redis = stack.enter_context(running_redis(folder))
         self._documents = {count: write_document(folder, count) for count in (20, 500)}
+        self.starts: dict[str, float] = {}
+        """Seconds until each gateway answered."""
 
     @contextmanager
     def tidying(self) -> Iterator[None]:
@@ -161,17 +164,22 @@ class Bench:
         request = self._call(f"http://127.0.0.1:{port}/mcp", "handshake", [])
         return Contender("floor", service, request)
 
-    def gateway(self, tools: int, sample: float | None = None) -> list[Contender]:
+    def gateway(self, tools: int, sample: float | None = None, apis: int = 1) -> list[Contender]:
         """Start a gateway; answer it as one contender for each era, and one that lists.
 
-        With `sample`, it records that share of its calls.
+        With `sample`, it records that share of its calls. Its tools are those of so many APIs.
         """
         port = free_port()
         kind = f"{tools}" if sample is None else f"{tools}-traced"
+        kind += "" if apis == 1 else f"-of-{apis}"
         folder = self._folder / f"gateway-{kind}"
         folder.mkdir()
-        (folder / "openapi.json").write_bytes(self._documents[tools].read_bytes())
-        (folder / "tools.yaml").write_text(write_manifest(tools))
+        each = tools // apis
+        for number in range(apis):
+            part = folder / f"api{number}" if apis > 1 else folder
+            part.mkdir(exist_ok=True)
+            write_document(part, each, number * each).rename(part / "openapi.json")
+            (part / "tools.yaml").write_text(write_manifest(each, number * each))
         most = 10_000_000
         # Counted as usual, but never reached.
         plan = Plan(
@@ -191,6 +199,16 @@ class Bench:
             self._issuer,
             redis_url=self._redis.url,
         )
+        if apis > 1:
+            del section["manifest"], section["upstream_url"]
+            section["apis"] = {
+                f"api{number}": {
+                    "url": self._issuer,
+                    "manifest": f"api{number}/tools.yaml",
+                    "prefix": "",
+                }
+                for number in range(apis)
+            }
         if sample is not None:
             endpoint = self._stack.enter_context(collecting())
             section["tracing"] = {"endpoint": endpoint, "sample": sample}
@@ -198,9 +216,12 @@ class Bench:
         config = write_config(folder, mcp_gateway=section)
         arguments = ("mcp-gateway", "serve", "--port", port, "--config", config)
         name = f"gateway-{kind}"
+        began = time.perf_counter()
         service = self._start(name, port, sys.executable, "-m", "gatepost_cli", *arguments)
         allowed = ["@half"]
         said = f", {tools} tools" if tools != 20 else ""
+        said += f" of {apis} APIs" if apis > 1 else ""
+        self.starts[f"handshake era{said}"] = time.perf_counter() - began
         said += "" if sample is None else f", traces of {sample:.0%}"
         return [
             Contender(f"handshake era{said}", service, self._call(resource, "handshake", allowed)),
@@ -312,8 +333,8 @@ def collecting() -> Iterator[str]:
         server.server_close()
 
 
-def write_document(folder: Path, count: int) -> Path:
-    """Describe an API of so many operations."""
+def write_document(folder: Path, count: int, first: int = 0) -> Path:
+    """Describe an API of so many operations, the first of which has this number."""
     text = {"type": "string"}
     paths = {
         f"/v1/kind{number}/{{id}}": {
@@ -328,7 +349,7 @@ def write_document(folder: Path, count: int) -> Path:
                 "responses": {"200": {"description": "The record."}},
             }
         }
-        for number in range(count)
+        for number in range(first, first + count)
     }
     document = {"openapi": "3.1.0", "info": {"title": "Bench", "version": "1"}, "paths": paths}
     path = folder / f"openapi-{count}.json"
@@ -336,7 +357,7 @@ def write_document(folder: Path, count: int) -> Path:
     return path
 
 
-def write_manifest(count: int) -> str:
+def write_manifest(count: int, first: int = 0) -> str:
     """Serve every operation, bound to the tenant and its answers checked; one half is a toolset."""
     tools = {
         f"get_task_{number}": {
@@ -348,7 +369,7 @@ def write_manifest(count: int) -> str:
             "bind": {"tenant_id": "tenant_id"},
             "check": {"tenant_id": "tenant_id"},
         }
-        for number in range(count)
+        for number in range(first, first + count)
     }
     manifest = {"version": 1, "name": "Bench", "openapi": "openapi.json", "tools": tools}
     return yaml.safe_dump(manifest, sort_keys=False)
@@ -463,6 +484,22 @@ async def measure_dpop(bench: Bench, options: argparse.Namespace) -> int:
     return 0
 
 
+async def measure_apis(bench: Bench, options: argparse.Namespace) -> int:
+    """Measure 10,000 tools of one API and of ten beside 20 tools of one."""
+    floor, few = bench.floor(), bench.gateway(20)
+    one, ten = bench.gateway(10_000), bench.gateway(10_000, apis=10)
+    contenders = [floor, *few[:2], *one[:2], *ten[:2]]
+    figures = await take_turns(bench, contenders, 16, 2 * options.scale, options.runs)
+    say_table("16 connections", figures, "floor")
+    say("\n| | of 20 tools | seconds to start | MiB |")
+    say("|---|---|---|---|")
+    for contender in (one[0], ten[0]):
+        times = spread(ratio(figures, contender.name, few[0].name))
+        start = bench.starts[contender.name]
+        say(f"| {contender.name} | {times} | {start:.1f} | {contender.memory():.0f} |")
+    return 0
+
+
 async def compare(bench: Bench, options: argparse.Namespace) -> int:
     """Measure everything, and hold it against the targets."""
     floor = bench.floor()
@@ -532,6 +569,9 @@ def main() -> None:
     parser.add_argument(
         "--dpop", action="store_true", help="only bound tokens beside bearer tokens"
     )
+    parser.add_argument(
+        "--apis", action="store_true", help="only 10,000 tools of one API and of ten"
+    )
     options = parser.parse_args()
     options.scale = 0.25 if options.quick else 1.0
     options.runs = 3 if options.quick else options.runs
@@ -539,6 +579,8 @@ def main() -> None:
         bench = Bench(stack, Path(made))
         if options.check:
             run = check(bench)
+        elif options.apis:
+            run = measure_apis(bench, options)
         else:
             run = measure_dpop(bench, options) if options.dpop else compare(bench, options)
         failed = uvloop.run(run)
