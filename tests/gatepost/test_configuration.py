@@ -108,6 +108,24 @@ def test_errors_that_would_stop_a_service_later_are_reported_too(
     assert (result.exit_code, told in result.output) == (1, True), result.output
 
 
+def test_every_problem_of_several_apis_is_told_with_its_api(tmp_path: Path) -> None:
+    linked = {"orbit": {"mode": "linked_account", "provider": "orbit"}}
+    section = {name: value for name, value in SERVING.items() if name != "upstream_url"}
+    del section["manifest"]
+    section["apis"] = {
+        "orbit": {"url": "https://api.example", "manifest": "nowhere.yaml"},
+        "billing": {"url": "https://billing.example", "manifest": "x.yaml", "credentials": linked},
+    }
+    result = check("--config", both(tmp_path, auth_server=ISSUING, mcp_gateway=section))
+    assert result.exit_code == 1
+    for told in (
+        f"apis.orbit: {tmp_path}/nowhere.yaml: can't be read",
+        f"apis.billing: {tmp_path}/x.yaml: can't be read",
+        "mcp_gateway.apis.billing.credentials.orbit.provider is orbit, which links of the resource",
+    ):
+        assert told in result.output
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

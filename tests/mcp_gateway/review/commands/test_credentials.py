@@ -151,3 +151,22 @@ def test_where_no_file_is_configured_there_is_nothing_to_set(operator: Operator)
 def test_a_secret_that_no_request_can_contain_is_refused(operator: Operator, secret: Any) -> None:
     assert operator.run("set", "org_acme", secret=secret).exit_code == 2
     assert not operator.file.exists()
+
+
+def test_a_secret_for_one_of_several_apis_is_chosen_by_its_name(operator: Operator) -> None:
+    section = serving("http://127.0.0.1:8400", "http://127.0.0.1:8401/mcp", "")
+    del section["manifest"], section["upstream_url"]
+    section["apis"] = {
+        name: {
+            "url": f"https://{name}.example",
+            "manifest": f"{name}.yaml",
+            "credentials": {"key": FILE | {"file": f"{name}.json"}},
+        }
+        for name in ("orbit", "billing")
+    }
+    operator.config = write_config(operator.folder, mcp_gateway=section)
+    refused = operator.run("set", "org_acme", secret="x")
+    assert "choose with --name orbit.key or --name billing.key" in refused.output
+    assert operator.run("set", "org_acme", "--name", "billing.key", secret="x").exit_code == 0
+    assert "org_acme" in operator.run("list", "--name", "billing.key").output
+    assert "org_acme" not in operator.run("list", "--name", "orbit.key").output

@@ -59,6 +59,23 @@ def test_secrets_of_the_configuration_are_masked(
     assert not (review.path / "key.pem").exists()
 
 
+def test_of_several_apis_the_one_with_the_manifest_is_shown(review: Any) -> None:
+    section = serving("http://127.0.0.1:8400", "http://127.0.0.1:8401/mcp", "")
+    del section["manifest"], section["upstream_url"]
+    section["apis"] = {
+        "orbit": {"url": "https://orbit.example", "manifest": "orbit/tools.yaml"},
+        "billing": {"url": "https://billing.example", "manifest": "tools.yaml"},
+    }
+    config = write_config(review.path, mcp_gateway=section)
+    result = review.run("dry-run", "list_tasks", "--config", str(config))
+    assert result.output.startswith("GET https://billing.example/tasks\n")
+    section["apis"]["billing"]["manifest"] = "elsewhere.yaml"
+    config = write_config(review.path, mcp_gateway=section)
+    result = review.run("dry-run", "list_tasks", "--config", str(config))
+    assert result.exit_code == 1
+    assert "no API in the settings has the manifest" in result.output
+
+
 @pytest.mark.parametrize(
     ("credential", "line"),
     [
