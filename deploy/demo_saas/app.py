@@ -18,6 +18,7 @@ from demo_saas.files.endpoints import router as files
 from demo_saas.members.endpoints import router as members
 from demo_saas.openapi import name_operation, write_openapi
 from demo_saas.projects.endpoints import router as projects
+from demo_saas.reports.endpoints import router as reports
 from demo_saas.resources import Resources
 from demo_saas.settings import Settings
 from demo_saas.tasks.endpoints import router as tasks
@@ -25,7 +26,7 @@ from gatepost_verify import KeyCache, Verifier
 from gatepost_verify.fastapi import GatepostMiddleware
 from gatepost_verify.keys import Fetch, fetch_jwks
 
-TENANT_ROUTERS = (projects, tasks, comments, members, analytics, files)
+TENANT_ROUTERS = (projects, tasks, comments, members, analytics, reports, files)
 
 
 def create_app(

@@ -58,6 +58,14 @@ CREATE TABLE attachments (
 ) STRICT;
 CREATE INDEX attachments_by_task ON attachments (org_id, task_id, created_at);
 """
+LATER = """
+CREATE TABLE IF NOT EXISTS reports (
+    org_id TEXT NOT NULL, id TEXT NOT NULL, created_by TEXT NOT NULL, teams TEXT,
+    created_at TEXT NOT NULL, seconds REAL NOT NULL, cancelled_at TEXT,
+    PRIMARY KEY (org_id, id), FOREIGN KEY (org_id, created_by) REFERENCES memberships
+) STRICT;
+"""
+"""Tables that files of earlier versions lack."""
 
 
 _OPERATION = re.compile(r"\s*(?:WITH\b.*\n\)\s*)?([A-Z]+)", re.DOTALL)

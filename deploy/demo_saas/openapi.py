@@ -25,6 +25,7 @@ TAGS = [
     {"name": "Comments", "description": "The discussion below a task."},
     {"name": "Members", "description": "The people of an organisation and their teams."},
     {"name": "Analytics", "description": "Figures about the progress of work."},
+    {"name": "Reports", "description": "Reports that are prepared in the background."},
     {"name": "Files", "description": "Files attached to tasks."},
 ]
 

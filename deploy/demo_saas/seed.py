@@ -10,7 +10,7 @@ from pathlib import Path
 
 from demo_saas.access.passwords import hash_password
 from demo_saas.clock import as_text
-from demo_saas.database import SCHEMA, connect
+from demo_saas.database import LATER, SCHEMA, connect
 
 DEMO_PASSWORD = "gatepost-demo"  # noqa: S105 - published in the documentation, guards demo data
 
@@ -131,14 +131,15 @@ ATTACHMENTS = [
 
 
 def prepare_database(path: Path, *, now: datetime) -> None:
-    """Create and seed the database if it has no tables yet; leave any other unchanged."""
+    """Create and seed the database if it has no tables yet; add only missing tables to any other."""
     connection = connect(path)
     try:
         # Allow concurrent readers and a writer; the file stores this mode.
         connection.execute("PRAGMA journal_mode = WAL")
         if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            connection.executescript(LATER)
             return
-        connection.executescript(f"BEGIN; {SCHEMA}")
+        connection.executescript(f"BEGIN; {SCHEMA}{LATER}")
         _seed(connection, now)
         connection.execute("COMMIT")
     finally:

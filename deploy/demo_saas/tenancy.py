@@ -1,7 +1,8 @@
 """Row-level tenancy: this module filters every query of tenant data.
 
 A `Tenant` puts `_VISIBLE` before each statement: common table expressions with the tables' own
-names, which contain only the rows of one organisation and of the data scope's teams. `FROM tasks`
+names, which contain only the rows of one organisation and of the data scope's teams, and of reports
+those that the person began with no more teams. `FROM tasks`
 therefore can't read another tenant's task. Only a write names its target as `main.tasks`, and it
 selects the rows to change from the visible ones.
 """
@@ -55,6 +56,14 @@ comments AS (
 ),
 attachments AS (
     SELECT * FROM main.attachments WHERE org_id = :org_id AND task_id IN (SELECT id FROM tasks)
+),
+reports AS (
+    SELECT * FROM main.reports
+    WHERE org_id = :org_id AND created_by = :user_id
+        AND (:teams IS NULL OR (reports.teams IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM json_each(reports.teams)
+            WHERE value NOT IN (SELECT value FROM json_each(:teams))
+        )))
 )
 """
 
@@ -72,7 +81,7 @@ class Tenant:
     def rows(self, sql: str, **parameters: Any) -> list[sqlite3.Row]:
         """Run one statement on the visible rows and return its rows."""
         visible_teams = None if self.teams is None else json.dumps(sorted(self.teams))
-        scope = {"org_id": self.org_id, "teams": visible_teams}
+        scope = {"org_id": self.org_id, "user_id": self.user_id, "teams": visible_teams}
         return self.connection.execute(_VISIBLE + sql, parameters | scope).fetchall()
 
     def row(self, sql: str, **parameters: Any) -> sqlite3.Row | None:

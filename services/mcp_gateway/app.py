@@ -124,11 +124,13 @@ def create_app(
                 wait=wait,
                 random=random,
             )
+            run, jobs = make_pipeline(live.catalogue)
             current = CurrentServer(
                 Server(
                     version=server_version,
                     catalogue=live.catalogue,
-                    run=make_pipeline(live.catalogue),
+                    run=run,
+                    jobs=jobs,
                     challenge=auth.challenge,
                     answers=runtime.answers,
                     confirmations=runtime.confirmations,
@@ -142,7 +144,7 @@ def create_app(
             )
 
             def switch(catalogue: Catalogue) -> None:
-                current.switch(catalogue, make_pipeline(catalogue))
+                current.switch(catalogue, *make_pipeline(catalogue))
                 auth.outdated.switch(catalogue.toolsets)
 
             await auth.keys.refresh()

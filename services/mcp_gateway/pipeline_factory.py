@@ -13,8 +13,10 @@ from mcp_gateway.apis.api import Api
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.policy import Asking, ConfirmationPolicy
 from mcp_gateway.limits.call_limits import CallLimits
-from mcp_gateway.pipeline import build_steps, compose
-from mcp_gateway.pipeline.call import Next, Step
+from mcp_gateway.pipeline import build_steps
+from mcp_gateway.pipeline.call import Next, Step, skipped
+from mcp_gateway.pipeline.compose import compose
+from mcp_gateway.pipeline.follow_job import FollowJobs
 from mcp_gateway.pipeline.remote import McpUpstream
 from mcp_gateway.pipeline.rest import RestUpstream
 from mcp_gateway.pipeline.retry import RetryingSender
@@ -50,8 +52,8 @@ def pipeline_factory(
     new_id: NewId,
     wait: Wait,
     random: Random,
-) -> Callable[[Catalogue], Next]:
-    """Return the function that makes a catalogue's pipeline.
+) -> Callable[[Catalogue], tuple[Next, FollowJobs]]:
+    """Return the function that makes a catalogue's pipeline, and what follows its jobs.
 
     Limits, guards and credentials outlive the catalogues, so that they keep their state.
     """
@@ -100,7 +102,22 @@ def pipeline_factory(
         # Searches reserve nothing, so their events all come this way.
         runtime.record(event._replace(searched=""))
 
-    def make_pipeline(catalogue: Catalogue) -> Next:
+    def make_pipeline(catalogue: Catalogue) -> tuple[Next, FollowJobs]:
+        upstreams = {name: open_upstream(catalogue) for name, open_upstream in opened.items()}
+        recording = Recording(
+            settings.resource,
+            runtime.record if settings.record_searches else without_searches,
+            runtime.count,
+        )
+        jobs = FollowJobs(
+            catalogue,
+            limits=limits,
+            guards=guards,
+            upstreams=upstreams,
+            recording=recording,
+            wait=wait,
+            now=now,
+        )
         steps = build_steps(
             catalogue,
             limits=limits,
@@ -109,18 +126,16 @@ def pipeline_factory(
                 runtime.ask_for_approval,
             ),
             guards=guards,
-            upstreams={name: open_upstream(catalogue) for name, open_upstream in opened.items()},
-            recording=Recording(
-                settings.resource,
-                runtime.record if settings.record_searches else without_searches,
-                runtime.count,
-            ),
+            upstreams=upstreams,
+            recording=recording,
+            jobs=jobs,
             now=now,
         )
+        steps = tuple(step for step in steps if step is not skipped)
         run, run_traced = compose(steps), compose(trace_steps(steps, now))
         if runtime.tracing is not None:
             run = _record_some(run, steps, catalogue)
-        return lambda call: (run_traced if TRACE in call.caller.scopes else run)(call)
+        return lambda call: (run_traced if TRACE in call.caller.scopes else run)(call), jobs
 
     return make_pipeline
 

@@ -38,6 +38,8 @@ def main(serve: bool, state_file: Path | None, revision: tuple[str, ...]) -> Non
                 echo(str(result))
                 for scenario, why in result.expected.items():
                     echo(f"  expected to fail: {scenario}: {why}")
+                for scenario, why in result.unscored.items():
+                    echo(f"  not scored: {scenario}: {why or 'passes'}")
                 problems += result.problems
     if problems:
         raise click.ClickException("\n".join(problems))

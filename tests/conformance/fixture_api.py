@@ -3,7 +3,9 @@
 import os
 import re
 import signal
+import time
 from base64 import b64decode
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
@@ -81,6 +83,58 @@ async def record(request: Request) -> Response:
     return JSONResponse({"id": request.path_params["id"]})
 
 
+async def greet(request: Request) -> Response:
+    """Greet somebody."""
+    return PlainTextResponse(f"Hello, {request.query_params['name']}!")
+
+
+@dataclass
+class Job:
+    """Work that takes some time."""
+
+    kind: str
+    said: str
+    ends: float
+    cancelled: bool = False
+
+    @property
+    def state(self) -> str:
+        """How far it is."""
+        if self.cancelled:
+            return "cancelled"
+        if time.monotonic() < self.ends:
+            return "running"
+        return "broken" if self.kind == "broken" else "done"
+
+
+_jobs: dict[str, Job] = {}
+
+
+async def create_job(request: Request) -> Response:
+    """Begin a job: one that computes, breaks, or is lost."""
+    asked = await request.json()
+    job_id = str(len(_jobs) + 1)
+    seconds = float(asked.get("seconds", 1))
+    said = f"{asked.get('label', '')} {asked.get('name', '')} is ready".strip()
+    _jobs[job_id] = Job(asked.get("kind", "computes"), said, time.monotonic() + seconds)
+    return JSONResponse({"id": job_id, "state": "running"}, 202)
+
+
+async def job(request: Request) -> Response:
+    """Tell how far a job is, or end it."""
+    found = _jobs[request.path_params["job_id"]]
+    if found.kind == "lost":
+        return JSONResponse({"title": "There is no such job"}, 404)
+    if request.method == "DELETE" and found.state == "running":
+        found.cancelled = True
+    return JSONResponse({"id": request.path_params["job_id"], "state": found.state})
+
+
+async def job_result(request: Request) -> Response:
+    """Answer the result of a job."""
+    return PlainTextResponse(_jobs[request.path_params["job_id"]].said)
+
+
 app = Starlette(
     routes=[
         Route("/text", text),
@@ -92,6 +146,10 @@ app = Starlette(
         Route("/records/{id}", record),
         Route("/changes/{which}", change, methods=["POST"]),
         Route("/repeat", repeat, methods=["POST"]),
+        Route("/greetings", greet),
+        Route("/jobs", create_job, methods=["POST"]),
+        Route("/jobs/{job_id}", job, methods=["GET", "DELETE"]),
+        Route("/jobs/{job_id}/result", job_result),
         Route("/healthz", text),
     ]
 )

@@ -44,7 +44,7 @@ def test_a_running_orbit_serves_its_document(orbit: Any) -> None:
 def test_every_operation_is_described_and_named_once(
     operations: dict[str, dict[str, Any]],
 ) -> None:
-    assert len(operations) == 24
+    assert len(operations) == 28
     for operation_id, operation in operations.items():
         assert operation_id.isidentifier() and operation_id[0].islower() and "_" not in operation_id
         assert len(operation["tags"]) == 1

@@ -189,6 +189,30 @@ def test_a_data_scope_keeps_new_rows_within_its_teams(orbit: Any) -> None:
     assert moved.status_code == 422
 
 
+def test_a_report_belongs_to_the_person_who_began_it_and_to_its_data_scope(
+    orbit: Any, ada: Any, bo: Any
+) -> None:
+    whole = ada.post(f"{ACME}/reports", json={"delay": 0}).json()["id"]
+    designer = orbit.through_gateway(data_scope="team:design")
+    design = designer.post(f"{ACME}/reports", json={"delay": 0}).json()["id"]
+    both = orbit.through_gateway(data_scope="team:design team:engineering")
+    colleague = orbit.through_gateway("usr_priya")
+    for caller, base, statuses in (
+        (ada, ACME, (200, 200)),
+        (both, ACME, (404, 200)),
+        (designer, ACME, (404, 200)),
+        (orbit.through_gateway(data_scope="team:engineering"), ACME, (404, 404)),
+        (colleague, ACME, (404, 404)),
+        (bo, GLOBEX, (404, 404)),
+        (ada, GLOBEX, (404, 404)),
+    ):
+        for report, status in zip((whole, design), statuses, strict=True):
+            path = f"{base}/reports/{report}"
+            assert caller.get(path).status_code == status
+            assert caller.get(f"{path}/result").status_code == status
+            assert caller.delete(path).status_code == status
+
+
 def test_several_teams_of_a_data_scope_are_a_union(orbit: Any) -> None:
     both = orbit.through_gateway(data_scope="team:design team:engineering")
     assert _names(both.get(f"{ACME}/tasks?limit=100"), "team") == {"design", "engineering"}
@@ -211,7 +235,7 @@ def test_only_the_tenancy_module_reads_unfiltered_tenant_tables() -> None:
     """Elsewhere, `main.` only names the target of a write."""
     folder = Path(demo_saas.__path__[0])
     stores = [path for path in folder.rglob("store.py") if path.parent.name != "accounts"]
-    assert len(stores) == 6
+    assert len(stores) == 7
     for store in stores:
         text = store.read_text()
         writes = re.findall(r"(?:INSERT INTO|UPDATE|DELETE FROM) main\.\w+", text)

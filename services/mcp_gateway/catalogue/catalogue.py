@@ -152,11 +152,12 @@ class Catalogue:
         return self.search_above is not None and len(self.usable(allowed)) > self.search_above
 
     def tools_of(self, api: str) -> Iterator[Tool]:
-        """Yield the tools of one API that send requests, also those that only composite tools call."""
+        """Yield the tools of one API that send requests, also those that only other tools need."""
         seen: set[str] = set()
         for tool in self.tools.values():
             calls = () if tool.composite is None else tool.composite.calls
-            for one in [call.tool for call in calls] or [tool]:
+            asked = () if tool.task is None else tool.task.asked
+            for one in ([call.tool for call in calls] or [tool]) + [one.tool for one in asked]:
                 if one.api == api and one.name not in seen:
                     seen.add(one.name)
                     yield one
@@ -168,6 +169,11 @@ class Catalogue:
     def is_mcp(self, api: str) -> bool:
         """Tell whether an API is an MCP server itself."""
         return api in self.apis and self.apis[api].is_mcp
+
+    @property
+    def starts_jobs(self) -> bool:
+        """Whether a tool starts a job of the API that clients follow."""
+        return any(tool.task is not None for tool in self.tools.values())
 
     @property
     def asks_purpose(self) -> bool:
@@ -247,6 +253,7 @@ _ADDED: Mapping[str, Any] = {
     "api": "",
     "remote": "",
     "composite": None,
+    "task": None,
 }
 
 

@@ -11,6 +11,7 @@ from gatepost.document import DocumentError, parse_document
 from gatepost.text.hidden import escape_text
 from mcp_gateway.catalogue.catalogue import Catalogue, fingerprint
 from mcp_gateway.catalogue.fill import describe_fill
+from mcp_gateway.catalogue.jobs.task import describe_task
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.results.fields import format_field
 
@@ -67,6 +68,7 @@ def lock_tool(tool: Tool) -> Published:
         "confirm": tool.confirm is not None,
         "approval": tool.approval or None,
         "app": tool.app.describe() if tool.app else None,
+        "task": describe_task(tool.task) if tool.task else None,
         "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
         "version": tool.lifecycle.version,
         "replacedBy": tool.lifecycle.replaced_by,

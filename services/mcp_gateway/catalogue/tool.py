@@ -12,6 +12,7 @@ from mcp_gateway.catalogue.composite import Composite
 from mcp_gateway.catalogue.fill import Fill, FromCredential
 from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.inputs import Inputs
+from mcp_gateway.catalogue.jobs.task import Task
 from mcp_gateway.requests.operation import Operation
 from mcp_gateway.results.check import Check, compile_check, compile_error_check
 from mcp_gateway.results.content import CompiledShape
@@ -176,6 +177,8 @@ class Tool:
     """The name that its MCP server has for the tool; empty for an operation."""
     composite: Composite | None = None
     """The calls of other tools that this one makes. Its operation only names them."""
+    task: Task | None = None
+    """How clients follow the job that a call starts; None if a call is over with its answer."""
 
     @property
     def credentials(self) -> dict[str, str]:

@@ -18,6 +18,8 @@ from mcp_gateway.importing.yaml_write import dump, indent_block
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.manifest.schema import SCHEMA_FILE, manifest_problems
+from mcp_gateway.manifest.tasks.entry import TaskEntry, read_task, write_task
+from mcp_gateway.manifest.tasks.join import join_task
 from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
 from mcp_gateway.openapi.credential_arguments import credential_arguments
@@ -174,6 +176,7 @@ def propose(
             refused.append((found.key, f"a manifest can't hold it: {problems[0]}"))
             continue
         proposed.append(proposal)
+    proposed = _with_usable_tasks(proposed)
     for parameter, having in _leading_parameters(proposed).items():
         if parameter not in bind:
             tenants.setdefault(parameter, having)
@@ -232,7 +235,37 @@ def _entry(
         destructive=False if changes and undoes(found, verb) else None,
         open_world=changes and reaches_people(found, name),
         description=_name_tools(_said(found, "description") or describe(found, name), tools),
+        task=_read_task(found, tools),
     )
+
+
+def _read_task(found: FoundOperation, tools: Mapping[str, str]) -> TaskEntry | None:
+    """Return how the job of an operation is followed, if the document says so in `x-mcp`."""
+    extension = found.node.get("x-mcp")
+    said = extension.get("task") if isinstance(extension, dict) else None
+    if not isinstance(said, dict):
+        return None
+    said = {
+        key: tools.get(value, value) if isinstance(value, str) else value
+        for key, value in said.items()
+    }
+    written = {"operation": found.key, "task": said}
+    problems = manifest_problems(
+        {"version": 1, "name": "API", "openapi": "x", "tools": {"t": written}}
+    )
+    return None if problems else read_task(said)
+
+
+def _with_usable_tasks(proposed: list[Proposed]) -> list[Proposed]:
+    """Leave out tasks whose tools were not selected, or can't be called about a job."""
+    tools = {one.tool.name: one.tool for one in proposed}
+    return [
+        replace(one, entry=replace(one.entry, task=None))
+        if (task := one.entry.task) is not None
+        and (not tools.keys() >= set(task.named.values()) or join_task(one.tool, task, tools)[1])
+        else one
+        for one in proposed
+    ]
 
 
 def _leading_parameters(proposed: Sequence[Proposed]) -> dict[str, list[str]]:
@@ -335,6 +368,8 @@ def entry_keys(proposed: Proposed) -> dict[str, Any]:
         keys["fill"] = {argument: write_fill(fill) for argument, fill in entry.fill.items()}
     if entry.checks:
         keys["check"] = {format_field(check.field): check.claim for check in entry.checks}
+    if entry.task is not None:
+        keys["task"] = write_task(entry.task)
     if not entry.expose:
         keys["expose"] = False
     return keys

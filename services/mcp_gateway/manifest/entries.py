@@ -21,6 +21,7 @@ from mcp_gateway.manifest.former import FormerEntry
 from mcp_gateway.manifest.graphql import GraphqlEntry
 from mcp_gateway.manifest.read_inputs import read_inputs
 from mcp_gateway.manifest.schema import date_of
+from mcp_gateway.manifest.tasks.entry import TaskEntry, read_task
 from mcp_gateway.results.fields import parse_field
 from mcp_gateway.text import tidy_text
 
@@ -67,6 +68,7 @@ class ToolEntry:
     api: str = ""
     """The name of the API among several."""
     composite: CompositeEntry | None = None
+    task: TaskEntry | None = None
 
 
 def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
@@ -122,6 +124,7 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
             for one in value.get("former", ())
         ),
         app=read_app(value.get("app")),
+        task=read_task(value["task"]) if "task" in value else None,
     )
 
 

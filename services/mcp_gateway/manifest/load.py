@@ -28,6 +28,7 @@ from mcp_gateway.manifest.read_prompts import prompt_problems, read_prompts
 from mcp_gateway.manifest.read_resources import read_resources, resource_problems
 from mcp_gateway.manifest.read_skills import read_skills, skill_problems
 from mcp_gateway.manifest.schema import date_of, manifest_problems
+from mcp_gateway.manifest.tasks.join import join_task, task_problems
 from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
 from mcp_gateway.results.instructions import InstructionGuard
 from mcp_gateway.text import tidy_text
@@ -103,6 +104,7 @@ def make_tools(manifest: Manifest, document: OpenApiDocument) -> list[Tool]:
     tools: list[Tool] = []
     problems: list[str] = []
     made: dict[str, Tool] = {}
+    exposed: dict[str, tuple[ToolEntry, Tool]] = {}
     called = _called(manifest)
     # Composite tools come last, because they are made from the others.
     for entry in sorted(manifest.tools, key=lambda entry: entry.composite is not None):
@@ -114,10 +116,16 @@ def make_tools(manifest: Manifest, document: OpenApiDocument) -> list[Tool]:
             else:
                 tool = make_composite(entry, made, manifest.guard)
             if entry.expose:
-                tools.append(ask_purpose(tool) if manifest.ask_purpose else tool)
+                exposed[entry.name] = entry, tool
         except ManifestError as error:
             name = entry.name.removeprefix(manifest.prefix)
             problems.append(f"{manifest.path}: tools.{name}{error}")
+    for entry, tool in exposed.values():
+        if entry.task is not None:
+            tool, wrong = join_task(tool, entry.task, made)
+            name = entry.name.removeprefix(manifest.prefix)
+            problems += [f"{manifest.path}: tools.{name}{problem}" for problem in wrong]
+        tools.append(ask_purpose(tool) if manifest.ask_purpose else tool)
     apps = {entry.name: entry.app for entry in manifest.tools if entry.app is not None}
     # An app may name a tool that has a problem itself, which is then the one to fix.
     if apps and not problems:
@@ -146,9 +154,11 @@ def make_tools(manifest: Manifest, document: OpenApiDocument) -> list[Tool]:
 
 
 def _called(manifest: Manifest) -> set[str]:
-    """Return the names of the tools that exposed composite tools call."""
-    composites = (entry.composite for entry in manifest.tools if entry.expose)
-    return {call["tool"] for one in composites if one is not None for call in one.calls}
+    """Return the names of the tools that exposed tools need: composite ones, and those that start jobs."""
+    exposed = [entry for entry in manifest.tools if entry.expose]
+    calls = [call for one in exposed if one.composite for call in one.composite.calls]
+    asked = {name for one in exposed if one.task for name in one.task.named.values()}
+    return {call["tool"] for call in calls} | asked
 
 
 def load_document(manifest: Manifest) -> OpenApiDocument:
@@ -198,6 +208,7 @@ def load_manifest(path: Path) -> Manifest:
         *_contradictions(source),
         *former_name_problems(source),
         *composite_problems(source),
+        *task_problems(source),
     ]
     raise_all([f"{path}: {problem}" for problem in problems])
     return Manifest(

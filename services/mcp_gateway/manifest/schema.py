@@ -20,6 +20,7 @@ SCHEMA_FILE = "tools.schema.json"
 LONGEST_DEADLINE = 300
 CLAIMS = ("tenant_id", "sub", "client_id")
 VIEWS = ("table", "card", "form")
+POLL, TTL = 5, 86_400
 _KIND_NAME = "[a-z][a-z0-9_]{0,31}"
 _NAME = f"^{TOOL_NAME.pattern}$"
 _Schema = dict[str, Any]
@@ -215,6 +216,44 @@ _APP: _Schema = {
     },
 }
 
+_MEMBER: _Schema = {
+    "type": "string",
+    "pattern": r"^[^.\[\]\s]+(\.[^.\[\]\s]+)*$",
+    "errorMessage": "is not a field of an answer; write it like id or job.state",
+}
+_STATES: _Schema = {
+    "type": "array",
+    "items": {"type": ["string", "boolean", "integer"]},
+    "minItems": 1,
+    "errorMessage": "must be a list of states, such as [queued, running]",
+}
+_TASK = _closed(
+    "The job that the tool starts, which clients follow as a task.",
+    ("status", "id", "state", "states"),
+    status=_name("The tool that tells how far the job is."),
+    result=_name("The tool that gets the job's result, if the status is not the result."),
+    cancel=_name("The tool that ends the job."),
+    id={**_MEMBER, "description": "The field of the start's answer that holds the job's id."},
+    state={**_MEMBER, "description": "The field of both answers that holds the job's state."},
+    states=_closed(
+        "The API's states; any other one means that the job goes on.",
+        ("completed",),
+        working={**_STATES, "description": "States of a job that goes on."},
+        completed={**_STATES, "description": "States of a job whose result is there."},
+        failed={**_STATES, "description": "States of a job that ended without a result."},
+        cancelled={**_STATES, "description": "States of a job that somebody ended."},
+    ),
+    message={**_MEMBER, "description": "The field that says in words how far the job is."},
+    poll={
+        **_whole(1, 3600, "Seconds that a client should wait before it asks again."),
+        "default": POLL,
+    },
+    ttl={
+        **_whole(60, 2_592_000, "Seconds from the start for which a client may ask."),
+        "default": TTL,
+    },
+)
+
 _TOOL = _closed(
     "One tool: an operation, and the decisions about it.",
     operation=_text(
@@ -337,6 +376,7 @@ _TOOL = _closed(
     },
     slashes=_names("Arguments at the path's end that may contain slashes, such as a file's path."),
     app=_APP,
+    task=_TASK,
     slow=_flag("Whether a waiting client receives progress notifications."),
     deadline={
         "type": "number",

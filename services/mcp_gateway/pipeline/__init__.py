@@ -4,14 +4,14 @@ Each step gets the call and the rest of the steps. It answers itself, or adds to
 on. A call that a step refuses never reaches the steps after it.
 """
 
-from collections.abc import Awaitable, Sequence
-
 from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.policy import Asking
 from mcp_gateway.limits.call_limits import CallLimits
-from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
+from mcp_gateway.pipeline.call import Step
+from mcp_gateway.pipeline.compose import compose
 from mcp_gateway.pipeline.describe_call import intent_writer
+from mcp_gateway.pipeline.follow_job import FollowJobs
 from mcp_gateway.pipeline.steps.answer_meta_tools import answer_meta_tools
 from mcp_gateway.pipeline.steps.asking.ask_person import ask_person
 from mcp_gateway.pipeline.steps.asking.require_approval import require_approval
@@ -23,6 +23,8 @@ from mcp_gateway.pipeline.steps.check_response import check_response
 from mcp_gateway.pipeline.steps.composing.make_calls import Composing, make_calls
 from mcp_gateway.pipeline.steps.find_tool import find_tool
 from mcp_gateway.pipeline.steps.guard_upstream import guard_upstream
+from mcp_gateway.pipeline.steps.jobs.read_job import read_started_job
+from mcp_gateway.pipeline.steps.jobs.wait_for_job import wait_for_job
 from mcp_gateway.pipeline.steps.limit_concurrency import limit_concurrency
 from mcp_gateway.pipeline.steps.limit_refused_calls import limit_refused_calls
 from mcp_gateway.pipeline.steps.record_call import Recording, record_call
@@ -43,6 +45,7 @@ def build_steps(
     guards: Guards,
     upstreams: Upstreams,
     recording: Recording,
+    jobs: FollowJobs,
     now: Now,
 ) -> tuple[Step, ...]:
     """Return the steps of a call in order, each made with the values that it needs."""
@@ -79,27 +82,10 @@ def build_steps(
             limits, intent_writer(recording.resource)
         ),  # rate, quotas and running calls of the plan
         make_calls(catalogue, composing),  # of a composite tool
+        wait_for_job(jobs, catalogue, now),  # if the client does not follow it
         guard_upstream(guards, now),  # breaker and bulkhead
         call_upstream(upstreams),  # the API of the tool
         check_response(limits.worker),  # an answer with another tenant's record is withheld
+        read_started_job(catalogue, limits.worker),  # for the client, or the step that waits
         shape_result(now, limits.worker),
     )
-
-
-def compose(steps: Sequence[Step]) -> Next:
-    """Chain steps into one function; the last one must answer without calling the rest."""
-    rest: Next = _end
-    for step in reversed(steps):
-        rest = _before(step, rest)
-    return rest
-
-
-def _before(step: Step, rest: Next) -> Next:
-    def go_on(call: ToolCall) -> Awaitable[ToolResult]:
-        return step(call, rest)
-
-    return go_on
-
-
-async def _end(call: ToolCall) -> ToolResult:
-    raise RuntimeError("the last step called the rest")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gatepost.claims import AccessClaims
 from gatepost.metering.call_event import Decision
+from mcp_gateway.catalogue.jobs.job import Job
 from mcp_gateway.catalogue.tool import FormerName, Tool
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.limits.port import Reservation
@@ -117,6 +118,8 @@ class ToolResult(NamedTuple):
     """For the call event: the error, without content of the arguments or the answer."""
     meta: Mapping[str, Any] | None = None
     """Metadata for clients (MCP basic, `_meta`)."""
+    job: Job | None = None
+    """The job that the call started and that the client follows."""
 
 
 class UnknownTool(CallRefused):
@@ -162,6 +165,11 @@ class RateLimited(CallRefused):
 
 Next = Callable[[ToolCall], Awaitable[ToolResult]]
 Step = Callable[[ToolCall, Next], Awaitable[ToolResult]]
+
+
+def skipped(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+    """Stand for a step that no tool of the catalogue needs; `build_steps`' users leave it out."""
+    return go_on(call)
 
 
 def try_again_in(seconds: float) -> str:

@@ -15,6 +15,11 @@ class Conversation(Protocol):
 
     era: Era
 
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether the client follows a job that the call starts as a task."""
+        ...
+
     async def progress(self, done: int, total: int, message: str) -> None:
         """Report progress, if the client asked for it; `done` must increase with each report."""
         ...
@@ -46,6 +51,7 @@ class Silent:
     """A conversation without a client: messages are dropped and questions refused."""
 
     era: Era = "modern"
+    takes_tasks = False
 
     async def progress(self, done: int, total: int, message: str) -> None:
         """Do nothing."""

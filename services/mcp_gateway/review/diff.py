@@ -25,6 +25,7 @@ _SECURITY = {
     "guard": "the guard against instructions in answers",
     "slashes": "which path arguments may contain slashes",
     "confirm": "whether a person is asked first",
+    "task": "the tools that follow its job",
 }
 _WORDING = {
     "title": "the title",

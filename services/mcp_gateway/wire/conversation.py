@@ -27,6 +27,7 @@ from mcp_gateway.wire.jsonrpc import HeaderLines, RpcError
 from mcp_gateway.wire.limit_headers import limit_headers
 from mcp_gateway.wire.round_trips import RoundTrips
 
+TASKS = "io.modelcontextprotocol/tasks"
 PATIENCE = 300.0
 """Seconds that a person has to answer."""
 LEVELS: Mapping[str, int] = MappingProxyType(
@@ -102,6 +103,7 @@ class HandshakeConversation(_Telling):
     """Asks on the call's own stream, and waits for the answer in another POST."""
 
     era: Era = "handshake"
+    takes_tasks = False
 
     def __init__(
         self,
@@ -199,11 +201,21 @@ class ModernConversation(_Telling):
         level: str | None,
         capabilities: Mapping[str, Any],
         round_trips: RoundTrips,
+        follows: bool,
     ) -> None:
-        """Take the capabilities and the answers of the request."""
+        """Take the capabilities and the answers of the request.
+
+        `follows` tells whether requests of this method may be answered with a task.
+        """
         super().__init__(sink, token, level)
         self._capabilities = capabilities
         self._round_trips = round_trips
+        self._follows = follows
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether this request may be answered with a task (SEP-2663)."""
+        return self._follows and declares_tasks(self._capabilities)
 
     def require_capability(self, capability: str) -> None:
         """Raise `CannotAsk` unless the client declared the capability."""
@@ -221,6 +233,12 @@ class ModernConversation(_Telling):
         for one in asked:
             self.require_capability(one.capability)
         return await self._round_trips.take(asked)
+
+
+def declares_tasks(capabilities: Mapping[str, Any]) -> bool:
+    """Tell whether a request's capabilities name the extension for tasks."""
+    extensions = capabilities.get("extensions")
+    return isinstance(extensions, dict) and isinstance(extensions.get(TASKS), dict)
 
 
 def can_ask(capabilities: Mapping[str, Any], capability: str) -> bool:

@@ -27,7 +27,7 @@ from mcp_gateway.elicitation.ask import ELICITATION, OPEN_URL
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.notifications.port import MOST_URIS, NotShared, TooManyWatched
 from mcp_gateway.notifications.visible import can_change, may_read, may_watch
-from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, ToolResult, tool_error
+from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, tool_error
 from mcp_gateway.pipeline.conversation import CallRefused, CannotAsk, NobodyAnswered
 from mcp_gateway.wire import features
 from mcp_gateway.wire.conversation import (
@@ -53,7 +53,7 @@ from mcp_gateway.wire.jsonrpc import (
     write_result,
 )
 from mcp_gateway.wire.listening import name_subscriber, stream
-from mcp_gateway.wire.server import Incoming, Server, require_first_page, run_tool
+from mcp_gateway.wire.server import Incoming, Server, require_first_page, result_members, run_tool
 
 SESSION_HEADER = b"mcp-session-id"
 _ASKABLE = (ELICITATION, OPEN_URL, "sampling")
@@ -279,17 +279,7 @@ async def _call_tool(server: Server, incoming: Incoming) -> bytes:
     except (ScopeMissing, RateLimited, CannotAsk, NobodyAnswered) as refusal:
         # Several clients of this era fail on a 403 or a 429, so the model gets the error instead.
         result = tool_error(str(refusal), reason=refusal.reason)
-    return write_tool_result(result)
-
-
-def write_tool_result(result: ToolResult) -> bytes:
-    """Write a `CallToolResult`."""
-    members: dict[str, Any] = {"content": result.content, "isError": result.is_error}
-    if result.structured is not None:
-        members["structuredContent"] = result.structured
-    if result.meta is not None:
-        members["_meta"] = result.meta
-    return orjson.dumps(members)
+    return orjson.dumps(result_members(result))
 
 
 async def _read_resource(server: Server, incoming: Incoming) -> bytes:

@@ -33,7 +33,7 @@ from mcp_gateway.pipeline.conversation import (
     InputRequired,
     NobodyAnswered,
 )
-from mcp_gateway.wire import features
+from mcp_gateway.wire import features, tasks
 from mcp_gateway.wire.conversation import MessageSink, ModernConversation, read_level, read_token
 from mcp_gateway.wire.headers import Headers, decode_mirrored, read_plain
 from mcp_gateway.wire.jsonrpc import (
@@ -63,7 +63,14 @@ _METHOD_HEADER = b"mcp-method"
 _NAME_HEADER = b"mcp-name"
 _MIRRORED = frozenset({VERSION_HEADER, _METHOD_HEADER, _NAME_HEADER})
 _NAMED_BY: Mapping[str, str] = MappingProxyType(
-    {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+    {
+        "tools/call": "name",
+        "prompts/get": "name",
+        "resources/read": "uri",
+        "tasks/get": "taskId",
+        "tasks/update": "taskId",
+        "tasks/cancel": "taskId",
+    }
 )
 _SERVED = ", ".join((*MODERN_PROTOCOL_VERSIONS, *reversed(HANDSHAKE_PROTOCOL_VERSIONS)))
 _EXTENSIONS: Mapping[str, Any] = {"io.modelcontextprotocol/oauth-client-credentials": {}}
@@ -116,6 +123,7 @@ async def answer(
                 confirmations=server.confirmations,
                 now=server.now,
             ),
+            follows=method == "tools/call",
         )
         incoming = Incoming(method, params, caller, request_id, conversation)
         result = await handler(server, incoming)
@@ -263,6 +271,10 @@ async def _call_tool(server: Server, incoming: Incoming) -> bytes:
         result = await run_tool(server, incoming)
     except NobodyAnswered as refusal:
         result = tool_error(str(refusal), reason=refusal.reason)
+    if result.job is not None:
+        created = tasks.write_created(server, incoming.caller, result.job)
+        if created is not None:
+            return orjson.dumps({**_complete(server), **created})
     members = {"content": result.content, "isError": result.is_error, **_complete(server)}
     if result.structured is not None:
         members["structuredContent"] = result.structured
@@ -301,5 +313,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "completion/complete": _completed(features.complete),
         "skills/list": _cached(features.list_skills),
         "skills/get": _cached(features.get_skill),
+        "tasks/get": _completed(tasks.get_task),
+        "tasks/update": _completed(tasks.update_task),
+        "tasks/cancel": _completed(tasks.cancel_task),
     }
 )

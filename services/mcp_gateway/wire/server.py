@@ -18,8 +18,10 @@ from mcp_gateway.notifications.listeners import Listeners
 from mcp_gateway.notifications.visible import can_change
 from mcp_gateway.pipeline.call import CallMetrics, Next, ToolCall, ToolResult, UnknownTool
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
+from mcp_gateway.pipeline.follow_job import FollowJobs
 from mcp_gateway.server_features.apps import APPS, has_apps
 from mcp_gateway.server_features.skills import SKILLS, allowed_skills
+from mcp_gateway.wire.conversation import TASKS
 from mcp_gateway.wire.jsonrpc import RpcError
 from mcp_gateway.wire.listing import Listing
 
@@ -32,6 +34,8 @@ class Server:
     catalogue: Catalogue
     run: Next
     """Runs a call through the pipeline."""
+    jobs: FollowJobs
+    """Asks the API about the jobs that calls started."""
     challenge: Challenge
     answers: Answers
     confirmations: Confirmations
@@ -85,7 +89,8 @@ class Server:
     @property
     def modern_extensions(self) -> Mapping[str, Any]:
         """Those, and the extensions that need the methods of 2026-07-28."""
-        return {**self.extensions, **({SKILLS: {}} if self.has_skills else {})}
+        skills: dict[str, Any] = {SKILLS: {}} if self.has_skills else {}
+        return {**self.extensions, **skills, **({TASKS: {}} if self.jobs.any else {})}
 
     @property
     def has_skills(self) -> bool:
@@ -103,9 +108,9 @@ class CurrentServer:
 
     server: Server
 
-    def switch(self, catalogue: Catalogue, run: Next) -> None:
+    def switch(self, catalogue: Catalogue, run: Next, jobs: FollowJobs) -> None:
         """Serve another catalogue from now on; open questions stay open."""
-        self.server = replace(self.server, catalogue=catalogue, run=run)
+        self.server = replace(self.server, catalogue=catalogue, run=run, jobs=jobs)
         self.server.listeners.switch(catalogue)
 
 
@@ -155,6 +160,16 @@ def call_tool(
             incoming.conversation,
         )
     )
+
+
+def result_members(result: ToolResult) -> dict[str, Any]:
+    """Return the members of a `CallToolResult` that all revisions have."""
+    members: dict[str, Any] = {"content": result.content, "isError": result.is_error}
+    if result.structured is not None:
+        members["structuredContent"] = result.structured
+    if result.meta is not None:
+        members["_meta"] = result.meta
+    return members
 
 
 def capability_missing(refusal: CannotAsk) -> RpcError:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -24,7 +24,7 @@ from support.in_process.oauth_client import register
 from support.in_process.person import Person
 from support.processes.configuration import issuing, serving, write_config
 from support.processes.fork_server import start
-from support.processes.services import free_port, running_service
+from support.processes.services import Service, free_port, running_service
 
 GATEPOST = (sys.executable, "-m", "gatepost_cli")
 GATEPOST_SCRIPT = (Path(sys.executable).with_name("gatepost"),)
@@ -52,6 +52,8 @@ class Deployment:
     """A second gateway's, known to the same authorization server."""
     saas: str
     folder: Path
+    services: dict[str, Service] = field(default_factory=dict)
+    """The processes by their names."""
 
     def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
         """Read rows of the API's database: the file, not the API."""
@@ -176,7 +178,7 @@ def running_deployment(
             ("mcp-gateway", serve("mcp-gateway", one), gateway, "/readyz"),
             ("other-gateway", serve("mcp-gateway", another), other, "/readyz"),
         ):
-            stack.enter_context(
+            deployment.services[name] = stack.enter_context(
                 running_service(
                     (*argv, "--port", str(urlsplit(url).port)),
                     url=url,

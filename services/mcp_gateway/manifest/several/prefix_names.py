@@ -34,6 +34,7 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
             lifecycle=replace(entry.lifecycle, replaced_by=other and prefixed(other)),
             former=tuple(replace(one, name=prefixed(one.name)) for one in entry.former),
             app=app,
+            task=entry.task and entry.task.prefixed(api.prefix),
             composite=entry.composite and entry.composite.prefixed(api.prefix),
         )
 

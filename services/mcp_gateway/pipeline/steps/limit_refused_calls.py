@@ -1,9 +1,10 @@
 """Limit how often a tenant makes calls that are refused."""
 
+from gatepost.claims import AccessClaims
 from mcp_gateway.limits.call_limits import CallLimits, plan_bucket
 from mcp_gateway.limits.states import count, describe_full
 from mcp_gateway.pipeline.call import Next, RateLimited, Step, ToolCall, ToolResult
-from mcp_gateway.pipeline.conversation import CallRefused, InputRequired
+from mcp_gateway.pipeline.conversation import CallRefused, Conversation, InputRequired
 
 
 def limit_refused_calls(limits: CallLimits) -> Step:
@@ -30,12 +31,23 @@ def limit_refused_calls(limits: CallLimits) -> Step:
     async def _count(call: ToolCall) -> None:
         if call.metrics.limited:
             return
-        plan, _ = limits.plans.of(call.caller)
-        full = await limits.counts.take(call.caller.tenant_id, (plan_bucket(plan),))
-        if full is not None:
-            state = describe_full("minute", plan.per_minute, full.seconds)
-            call.conversation.note_limits([state], state.resets)
-            why = f"Your organisation may make {count(plan.per_minute, 'call')} a minute."
-            raise RateLimited(why, full.seconds) from None
+        await count_against_rate(limits, call.caller, call.conversation)
 
     return step
+
+
+async def count_against_rate(
+    limits: CallLimits, caller: AccessClaims, conversation: Conversation
+) -> None:
+    """Count something that costs no units against the rate of the caller's tenant.
+
+    Raises:
+        RateLimited: the tenant calls too often.
+    """
+    plan, _ = limits.plans.of(caller)
+    full = await limits.counts.take(caller.tenant_id, (plan_bucket(plan),))
+    if full is not None:
+        state = describe_full("minute", plan.per_minute, full.seconds)
+        conversation.note_limits([state], state.resets)
+        why = f"Your organisation may make {count(plan.per_minute, 'call')} a minute."
+        raise RateLimited(why, full.seconds) from None

@@ -26,9 +26,9 @@ from mcp_gateway.catalogue.composite import INPUT, ValuePath
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
-from mcp_gateway.pipeline import compose
 from mcp_gateway.pipeline.bindable_claims import resolve_claim
 from mcp_gateway.pipeline.call import CallMetrics, ToolCall, ToolResult
+from mcp_gateway.pipeline.compose import compose
 from mcp_gateway.pipeline.remote import McpUpstream
 from mcp_gateway.pipeline.rest import RestUpstream
 from mcp_gateway.pipeline.retry import RetryingSender

@@ -9,6 +9,7 @@ from gatepost.text.hidden import write_line
 from gatepost_cli.terminal import echo
 from mcp_gateway.catalogue.composite import DeclaredCall, ValuePath
 from mcp_gateway.catalogue.fill import describe_fill
+from mcp_gateway.catalogue.jobs.task import describe_task
 from mcp_gateway.catalogue.tool import Tool, publish_tool
 from mcp_gateway.results.fields import format_field
 from mcp_gateway.review.commands.options import load, manifest_option, require_tool
@@ -56,6 +57,9 @@ def _unseen(tool: Tool) -> dict[str, str]:
         "asks first": tool.confirm or "",
         "asks an admin": "yes" if tool.approval else "",
         "app": tool.app.describe() if tool.app else "",
+        "its job": ", ".join(f"{key}: {name}" for key, name in describe_task(tool.task).items())
+        if tool.task
+        else "",
         "version": life.version or "",
         "sunset": str(life.sunset or ""),
         "replaced by": life.replaced_by or "",

@@ -1,0 +1,1 @@
+"""Reports: a job that takes some time, and its result."""

@@ -1,0 +1,1 @@
+"""Jobs of the API that clients follow, as the manifest declares them."""

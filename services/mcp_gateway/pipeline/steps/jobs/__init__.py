@@ -1,0 +1,1 @@
+"""The steps of calls that start a job of the API."""

@@ -1,0 +1,162 @@
+"""Tasks over the jobs of the API (extension `io.modelcontextprotocol/tasks`, SEP-2663).
+
+The gateway stores no task. A task's id is the job's, sealed with whose it is and until when, so that
+any process answers any question about it, also after a restart. Whatever is wrong with an id, the answer
+is the same.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from mcp_types import CLIENT_CAPABILITIES_META_KEY
+from mcp_types.jsonrpc import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+)
+
+from gatepost.claims import AccessClaims
+from gatepost.data_scope import contains, parse_data_scope
+from mcp_gateway.catalogue.jobs.job import Job
+from mcp_gateway.catalogue.jobs.task import Task
+from mcp_gateway.elicitation.seal import principal_of
+from mcp_gateway.pipeline.follow_job import JobCall, JobView
+from mcp_gateway.wire.conversation import TASKS, declares_tasks
+from mcp_gateway.wire.jsonrpc import UPSTREAM_FAILED, RpcError
+from mcp_gateway.wire.server import Incoming, Server, result_members
+
+_PURPOSE = "task"
+_LONGEST = 4096
+"""Characters of a task's id, which clients repeat in a header."""
+
+Members = dict[str, Any]
+
+
+def write_created(server: Server, caller: AccessClaims, job: Job) -> Members | None:
+    """Write the task of a job that a call started (`CreateTaskResult`).
+
+    Returns:
+        The members; None if the job can't be followed, because the answer lacks its id or the id would
+        be too long.
+    """
+    tool = server.catalogue.tools.get(job.tool)
+    if job.id is None or tool is None or tool.task is None:
+        return None
+    now = int(server.now().timestamp())
+    sealed = server.sealer.seal(
+        _PURPOSE,
+        {
+            "tool": job.tool,
+            "job": job.id,
+            "with": job.arguments,
+            "whose": _owner(caller),
+            "data": str(caller.data_scope),
+            "at": now,
+            "until": now + tool.task.ttl,
+        },
+    )
+    if len(sealed) > _LONGEST:
+        return None
+    # A failed job is a completed task whose result is an error.
+    status = "completed" if job.status == "failed" else job.status
+    return {
+        "resultType": "task",
+        **_describe(sealed, status, job.message, tool.task, now, now),
+    }
+
+
+async def get_task(server: Server, incoming: Incoming) -> Members:
+    """Answer `tasks/get` with the job as the API describes it now.
+
+    Raises:
+        RpcError: `-32021` without the capability, `-32602` if the caller has no such task.
+        RateLimited: the tenant asks too often.
+    """
+    about, began = await _open(server, incoming)
+    return _view(server, about, incoming.params["taskId"], began, await server.jobs.look(about))
+
+
+async def update_task(server: Server, incoming: Incoming) -> Members:
+    """Answer `tasks/update`: a task never waits for input, so every response is ignored."""
+    await _open(server, incoming)
+    if not isinstance(incoming.params.get("inputResponses"), dict):
+        raise RpcError(INVALID_PARAMS, "params.inputResponses must be an object")
+    return {}
+
+
+async def cancel_task(server: Server, incoming: Incoming) -> Members:
+    """Answer `tasks/cancel` once the API has confirmed it.
+
+    Raises:
+        RpcError: as for `get_task`; `UPSTREAM_FAILED` if the API did not confirm it.
+    """
+    about, _ = await _open(server, incoming)
+    if (why := await server.jobs.cancel(about)) is not None:
+        raise RpcError(UPSTREAM_FAILED, why)
+    return {}
+
+
+async def _open(server: Server, incoming: Incoming) -> tuple[JobCall, int]:
+    """Return the job of the named task, and the time of its start (Unix seconds)."""
+    if not server.jobs.any:
+        raise RpcError(METHOD_NOT_FOUND, f"Method not found: {incoming.method}")
+    if not declares_tasks(incoming.params["_meta"][CLIENT_CAPABILITIES_META_KEY]):
+        needed: Members = {"requiredCapabilities": {"extensions": {TASKS: {}}}}
+        said = f"The client did not declare the extension {TASKS}"
+        raise RpcError(MISSING_REQUIRED_CLIENT_CAPABILITY, said, needed)
+    task_id = incoming.params.get("taskId")
+    if not isinstance(task_id, str):
+        raise RpcError(INVALID_PARAMS, "params.taskId must be a string")
+    caller = incoming.caller
+    # Counted first, so that guessing costs as much as asking.
+    await server.jobs.count(caller, incoming.conversation)
+    state = server.sealer.open(_PURPOSE, task_id) if len(task_id) <= _LONGEST else None
+    if (
+        state is None
+        or state["whose"] != _owner(caller)
+        or state["until"] <= server.now().timestamp()
+        # A person who has narrowed the data since does not get what was made of the wider data.
+        or not contains(caller.data_scope, parse_data_scope(state["data"]))
+        or (tool := server.jobs.find(caller, state["tool"])) is None
+    ):
+        raise RpcError(INVALID_PARAMS, "Task not found")
+    about = JobCall(
+        incoming.call_id, caller, tool, state["job"], state["with"], incoming.conversation
+    )
+    return about, state["at"]
+
+
+def _view(server: Server, about: JobCall, task_id: str, began: int, seen: JobView) -> Members:
+    task = about.tool.task
+    assert task is not None  # noqa: S101 - the tool starts jobs
+    now = int(server.now().timestamp())
+    members = _describe(task_id, seen.status, seen.message, task, began, now)
+    if seen.status == "completed" and seen.result is not None:
+        members["result"] = result_members(seen.result)
+    elif seen.status == "failed":
+        members["error"] = {"code": UPSTREAM_FAILED, "message": seen.message}
+    return members
+
+
+def _describe(task_id: str, status: str, message: str, task: Task, began: int, now: int) -> Members:
+    described: Members = {
+        "taskId": task_id,
+        "status": status,
+        "createdAt": _moment(began),
+        "lastUpdatedAt": _moment(now),
+        "ttlMs": task.ttl * 1000,
+        "pollIntervalMs": task.poll * 1000,
+    }
+    return {**described, "statusMessage": message} if message else described
+
+
+def _owner(caller: AccessClaims) -> str:
+    """Return an identifier of one connection: person, client, tenant and grant."""
+    parts = [principal_of(caller), caller.grant_id]
+    return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32]
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
