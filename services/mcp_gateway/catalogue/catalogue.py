@@ -246,6 +246,7 @@ _ADDED: Mapping[str, Any] = {
     "open_world": False,
     "fill": {},
     "purpose": "",
+    "listed": None,
     "approval": False,
     "former": (),
     "app": None,

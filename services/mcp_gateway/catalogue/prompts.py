@@ -4,7 +4,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mcp_gateway.results.fields import FieldPath
+
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedValues:
+    """Values that a read-only tool lists."""
+
+    tool: str
+    values: FieldPath
+    """The path of the values in its answer, such as `items[].id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +27,8 @@ class PromptArgument:
     required: bool
     values: tuple[str, ...] = ()
     """The possible values, if they are known; offered as completions."""
+    listed: ListedValues | None = None
+    """Where completions come from otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import unquote
+
+from mcp_gateway.catalogue.prompts import ListedValues
 
 _VALUE = re.compile(r"[^/?#]+")
 _NAMED = re.compile(r"`([A-Za-z0-9_-]{1,64})`")
@@ -72,6 +75,8 @@ class McpResourceTemplate:
     uri_template: str
     """Contains `{argument}` for each argument (RFC 6570, level 1)."""
     tool: str
+    listed: Mapping[str, ListedValues] = field(default_factory=dict)
+    """Variables to where their completions come from."""
 
     @property
     def variables(self) -> tuple[str, ...]:

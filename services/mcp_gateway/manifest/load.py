@@ -149,8 +149,41 @@ def make_tools(manifest: Manifest, document: OpenApiDocument) -> list[Tool]:
         problems += [
             f"{where}.uri: {reader.name} does not have an argument {name}" for name in unknown
         ]
+    problems += [
+        f"{manifest.path}: {problem}" for problem in completion_problems(manifest, by_name)
+    ]
     raise_all(problems)
     return tools
+
+
+def completion_problems(manifest: Manifest, tools: Mapping[str, Tool]) -> Iterator[str]:
+    """Find completions that can't be listed, each as `prompts.NAME.…: the fix`."""
+    sources = [
+        (
+            f"prompts.{one.name.removeprefix(manifest.prefix)}.arguments.{argument.name}",
+            argument.listed,
+        )
+        for one in manifest.prompts
+        for argument in one.arguments
+        if argument.listed is not None
+    ]
+    for template in manifest.templates:
+        where = f"resources.{template.name.removeprefix(manifest.prefix)}"
+        sources += [
+            (f"{where}.complete.{name}", source) for name, source in template.listed.items()
+        ]
+        unknown = template.listed.keys() - set(template.variables)
+        yield from (
+            f"{where}.complete.{name}: the URI does not have it" for name in sorted(unknown)
+        )
+    for where, source in sources:
+        tool = tools.get(source.tool)
+        if tool is None:
+            yield f"{where}: {source.tool} is not a tool that is exposed"
+        elif (
+            not tool.read_only or tool.input_schema.get("required") or tool.confirm or tool.approval
+        ):
+            yield f"{where}: {source.tool} must only read, need no arguments, and ask nobody"
 
 
 def _called(manifest: Manifest) -> set[str]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mcp_gateway.catalogue.prompts import PLACEHOLDER, Prompt, PromptArgument
+from mcp_gateway.catalogue.prompts import PLACEHOLDER, ListedValues, Prompt, PromptArgument
 from mcp_gateway.manifest.titles import title_of
+from mcp_gateway.results.fields import parse_field
 from mcp_gateway.text import tidy_text
 
 
@@ -23,6 +24,7 @@ def read_prompts(source: Mapping[str, Any]) -> tuple[tuple[Prompt, ...], list[st
                 tidy_text(said.get("description", "")),
                 said.get("required", False),
                 tuple(said.get("values", ())),
+                read_listed(said["complete"]) if "complete" in said else None,
             )
             for key, said in value.get("arguments", {}).items()
         )
@@ -48,6 +50,11 @@ def read_prompts(source: Mapping[str, Any]) -> tuple[tuple[Prompt, ...], list[st
             )
         )
     return tuple(prompts), problems
+
+
+def read_listed(value: Mapping[str, Any]) -> ListedValues:
+    """Read where completions come from."""
+    return ListedValues(value["tool"], parse_field(value["values"]))
 
 
 def prompt_problems(source: Mapping[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp_gateway.catalogue.resources import VARIABLE, McpResource, McpResourceTemplate
+from mcp_gateway.manifest.read_prompts import read_listed
 from mcp_gateway.manifest.titles import title_of
 from mcp_gateway.text import tidy_text
 
@@ -29,7 +30,16 @@ def read_resources(
         title, description = title_of(name, value), tidy_text(value.get("description", ""))
         uri = value.get("uri", usual_uri(name))
         if "tool" in value:
-            templates.append(McpResourceTemplate(name, title, description, uri, value["tool"]))
+            templates.append(
+                McpResourceTemplate(
+                    name,
+                    title,
+                    description,
+                    uri,
+                    value["tool"],
+                    {key: read_listed(said) for key, said in value.get("complete", {}).items()},
+                )
+            )
             continue
         mime_type = value.get("mime_type", "text/markdown")
         try:

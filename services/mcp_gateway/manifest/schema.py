@@ -449,6 +449,13 @@ _TOOL = _closed(
 )
 _TOOL["oneOf"] = [{"required": [key]} for key in ("operation", "graphql", "calls")]
 
+_COMPLETE = _closed(
+    "Where completions come from: values that a tool lists for the caller.",
+    ("tool", "values"),
+    tool=_name("A read-only tool that needs no arguments."),
+    values={**_FIELD, "description": "The field of its answer that holds the values."},
+)
+
 _PROMPT = _closed(
     "A text that a person can start from.",
     ("text",),
@@ -469,6 +476,7 @@ _PROMPT = _closed(
                 "description": "The possible values, offered as completions.",
                 "errorMessage": "must be a list of texts, such as [low, high]",
             },
+            complete=_COMPLETE,
         ),
         "description": "The arguments that replace `{{name}}` in the text.",
         "errorMessage": "must be a mapping of names to their description",
@@ -491,6 +499,13 @@ _RESOURCE = _closed(
     text=_text(1_000_000, "The text itself."),
     file=_text(1000, "Path of a file beside the manifest, instead of `text`."),
     tool=_name("A read-only tool that reads it, instead of `text`."),
+    complete={
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": _COMPLETE,
+        "description": "Argument in the URI to where its completions come from.",
+        "errorMessage": "must be a mapping of argument to `tool` and `values`",
+    },
     uri={
         "type": "string",
         "pattern": r"^[a-z][a-z0-9+.-]*:[^\s{}]*(\{[A-Za-z0-9_]+\}[^\s{}]*)*$",

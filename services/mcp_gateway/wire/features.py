@@ -1,22 +1,25 @@
 """Answer the methods for prompts, resources and completions; each era adds its own members."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from mcp_types.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
 
-from mcp_gateway.catalogue.prompts import Prompt, PromptArgument
+from mcp_gateway.catalogue.prompts import ListedValues, Prompt, PromptArgument
 from mcp_gateway.catalogue.resources import McpResourceTemplate
 from mcp_gateway.elicitation.ask import BadAnswer, Declined, ask_arguments, read_form
 from mcp_gateway.pipeline.call import UnknownTool
 from mcp_gateway.pipeline.conversation import (
     AnswerRefused,
+    CallRefused,
     CannotAsk,
     InputRequired,
     NobodyAnswered,
 )
 from mcp_gateway.server_features.apps import find_app, write_app
-from mcp_gateway.server_features.completion import complete_argument
+from mcp_gateway.server_features.completion import complete as complete_typed
+from mcp_gateway.server_features.completion import find_source
 from mcp_gateway.server_features.prompts import (
     allowed_prompts,
     describe_prompt,
@@ -148,7 +151,7 @@ async def get_skill(server: Server, incoming: Incoming) -> Members:
 
 
 async def complete(server: Server, incoming: Incoming) -> Members:
-    """Answer `completion/complete` for a prompt's argument; templates have no completions."""
+    """Answer `completion/complete` for an argument of a prompt or of a template's URI."""
     params = incoming.params
     ref, argument = params.get("ref"), params.get("argument")
     if not isinstance(ref, dict) or not isinstance(argument, dict):
@@ -156,12 +159,31 @@ async def complete(server: Server, incoming: Incoming) -> Members:
     name, typed = argument.get("name"), argument.get("value")
     if not isinstance(name, str) or not isinstance(typed, str):
         raise RpcError(INVALID_PARAMS, "params.argument must have a name and a value, both strings")
+    caller = incoming.caller
+    of: Prompt | McpResourceTemplate | None
     if ref.get("type") == "ref/resource":
-        return {"completion": {"values": [], "total": 0, "hasMore": False}}
-    if ref.get("type") != "ref/prompt":
+        templates = allowed_templates(server.catalogue, caller.allowed_tools)
+        of = next((one for one in templates if one.uri_template == ref.get("uri")), None)
+    elif ref.get("type") == "ref/prompt":
+        of = _find_prompt(server, incoming, ref.get("name"))
+    else:
         raise RpcError(INVALID_PARAMS, "params.ref.type must be ref/prompt or ref/resource")
-    prompt = _find_prompt(server, incoming, ref.get("name"))
-    return {"completion": complete_argument(prompt, name, typed)}
+    values = () if of is None else find_source(server.catalogue, of, name)
+    if isinstance(values, ListedValues):
+        read = partial(_read_list, server, incoming)
+        values = await server.completions.list_values(values, caller, server.catalogue, read)
+    return {"completion": complete_typed(values, typed)}
+
+
+async def _read_list(server: Server, incoming: Incoming, tool: str) -> str | None:
+    """Return the text of a tool's answer, an ordinary call of the caller; None if it failed."""
+    try:
+        result = await call_tool(server, incoming, tool, {})
+    except (CallRefused, InputRequired):
+        return None
+    if result.is_error or not result.content:
+        return None
+    return str(result.content[0].get("text", ""))
 
 
 def _require_skills(server: Server, incoming: Incoming) -> None:

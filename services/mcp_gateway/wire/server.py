@@ -20,6 +20,7 @@ from mcp_gateway.pipeline.call import CallMetrics, Next, ToolCall, ToolResult, U
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
 from mcp_gateway.pipeline.follow_job import FollowJobs
 from mcp_gateway.server_features.apps import APPS, has_apps
+from mcp_gateway.server_features.completion import Completions
 from mcp_gateway.server_features.skills import SKILLS, allowed_skills
 from mcp_gateway.wire.conversation import TASKS
 from mcp_gateway.wire.jsonrpc import RpcError
@@ -48,6 +49,7 @@ class Server:
     now: Now
     serves_skills: bool = False
     listing: Listing = field(init=False)
+    completions: Completions = field(init=False)
     info: Mapping[str, str] = field(init=False)
     """The server as an MCP `Implementation`, which every modern answer includes."""
 
@@ -56,6 +58,7 @@ class Server:
         info = {"name": self.name, "title": self.name, "version": self.version}
         object.__setattr__(self, "info", info)
         object.__setattr__(self, "listing", Listing(self.catalogue))
+        object.__setattr__(self, "completions", Completions(self.now))
 
     @property
     def name(self) -> str:
@@ -73,7 +76,9 @@ class Server:
         told = self.listeners.are_offered
         declared: dict[str, Any] = {"logging": {}, "tools": {"listChanged": told}}
         if self.catalogue.prompts:
-            declared |= {"completions": {}, "prompts": {"listChanged": told}}
+            declared["prompts"] = {"listChanged": told}
+        if self.catalogue.prompts or self.catalogue.templates:
+            declared["completions"] = {}
         catalogue = self.catalogue
         readable = catalogue.resources or catalogue.templates or self.has_skills
         if readable or has_apps(catalogue):

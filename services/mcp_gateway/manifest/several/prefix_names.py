@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from mcp_gateway.apis.api import Api
-from mcp_gateway.catalogue.prompts import Prompt
+from mcp_gateway.catalogue.prompts import ListedValues, Prompt
 from mcp_gateway.manifest.entries import ToolEntry
 from mcp_gateway.manifest.load import Manifest
 from mcp_gateway.manifest.read_resources import usual_uri
@@ -20,6 +20,9 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
 
     def located(name: str, uri: str) -> str:
         return usual_uri(prefixed(name)) if uri == usual_uri(name) else uri
+
+    def listed(source: ListedValues) -> ListedValues:
+        return replace(source, tool=prefixed(source.tool))
 
     def tool(entry: ToolEntry) -> ToolEntry:
         other, app = entry.lifecycle.replaced_by, entry.app
@@ -44,6 +47,10 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
             name=prefixed(one.name),
             attach=tuple(map(prefixed, one.attach)),
             tools=tuple(map(prefixed, one.tools)),
+            arguments=tuple(
+                replace(argument, listed=argument.listed and listed(argument.listed))
+                for argument in one.arguments
+            ),
         )
 
     return replace(
@@ -57,7 +64,12 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
             for one in manifest.resources
         ),
         templates=tuple(
-            replace(one, name=prefixed(one.name), tool=prefixed(one.tool))
+            replace(
+                one,
+                name=prefixed(one.name),
+                tool=prefixed(one.tool),
+                listed={name: listed(source) for name, source in one.listed.items()},
+            )
             for one in manifest.templates
         ),
         # Names of skills have no underscores.
