@@ -182,7 +182,11 @@ import_ = LazyGroup(
         "openapi": (
             "mcp_gateway.importing.command:import_openapi",
             "Propose tools for an OpenAPI document (3.x, or Swagger 2.0; JSON or YAML).",
-        )
+        ),
+        "mcp": (
+            "mcp_gateway.importing.mcp_command:import_mcp",
+            "Propose tools for those of an MCP server.",
+        ),
     },
 )
 _REVIEW = "mcp_gateway.review.commands"

@@ -24,12 +24,14 @@ from mcp_gateway.importing.yaml_edit import UneditableText
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue, load_manifest
 from mcp_gateway.manifest.schema import SCHEMA, SCHEMA_FILE, claim_problem
+from mcp_gateway.manifest.several.load_apis import LONGEST_NAME
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument, load_openapi
 from mcp_gateway.openapi.operation_titles import LONGEST_TITLE
 from mcp_gateway.text import shorten_text
 
 MANIFEST = "tools.yaml"
 _NOTHING_TO_SERVE = 3
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 Select = Callable[[FoundOperation, str], bool]
 
 
@@ -126,12 +128,21 @@ def import_openapi(source: str, **options: Any) -> None:
     --check finds a change, with 2 on a wrong option, and with 3 if there is nothing to serve.
     """
     given = Options(**options)
+    import_document(source, given, lambda: _load(source, given.ref_hosts))
+
+
+def import_document(source: str, given: Options, read: Callable[[], OpenApiDocument]) -> None:
+    """Import what `read` reads from a source, as the options say."""
     bind, select = _parse_bindings(given.bindings), _selection(given)
     tell = click.get_current_context().with_resource(progress())
-    tell(f"Reading {_place(source)}")
-    document = _load(source, given.ref_hosts)
+    tell(f"Reading {place_of(source)}")
+    document = read()
     tell("Proposing tools for its operations")
     existing = None if given.force else _read_existing(given.manifest, source)
+    if existing is not None and existing.manifest.is_mcp is not document.is_mcp:
+        raise click.ClickException(
+            f"{given.manifest} is of another kind of API; choose another folder with --out"
+        )
     hosts = tuple(host.lower() for host in given.hosts)
     hosts += existing.manifest.hosts if existing else ()
     proposal = propose(
@@ -141,7 +152,7 @@ def import_openapi(source: str, **options: Any) -> None:
         expose_all=given.expose_all,
         select=select or (lambda found, tool: True),
         hosts=hosts,
-        kept=kept_names(existing.manifest, document) if existing else None,
+        kept=_kept_names(document, existing),
     )
     tell("")
     if proposal.unused_bindings:
@@ -157,7 +168,8 @@ def import_openapi(source: str, **options: Any) -> None:
     drift: Drift | None = None
     if existing is None:
         _require_free(copy, document.content, force=given.force)
-        text = write_manifest(proposal, copy.name, hosts)
+        key = "mcp" if document.is_mcp else "openapi"
+        text = write_manifest(proposal, {key: copy.name}, hosts)
     else:
         try:
             text, drift = merge(
@@ -271,12 +283,14 @@ def _load(source: str, ref_hosts: tuple[str, ...]) -> OpenApiDocument:
     try:
         return load_openapi(source, allowed_hosts=ref_hosts)
     except DocumentError as error:
-        raise click.ClickException(write_line(f"{_place(source)}: the document {error}")) from None
+        raise click.ClickException(
+            write_line(f"{place_of(source)}: the document {error}")
+        ) from None
     except FetchError as error:
-        raise click.ClickException(write_line(f"{_place(source)}: {error}")) from None
+        raise click.ClickException(write_line(f"{place_of(source)}: {error}")) from None
 
 
-def _place(source: str) -> str:
+def place_of(source: str) -> str:
     """Return a source as it may be printed: a URL without its user name and query."""
     if not source.lower().startswith(("http://", "https://")):
         return source
@@ -307,7 +321,17 @@ def _copy_name(document: OpenApiDocument, existing: Existing | None) -> str:
     last = existing.manifest.openapi if existing is not None else None
     if last is not None and last.suffix in {f".{kind}", ".yml" if kind == "yaml" else ".json"}:
         return last.name
-    return f"openapi.{kind}"
+    return f"{'mcp' if document.is_mcp else 'openapi'}.{kind}"
+
+
+def _kept_names(document: OpenApiDocument, existing: Existing | None) -> dict[str, str]:
+    """Return the names that stay: those of the manifest, then those that an MCP server gave its tools."""
+    names = kept_names(existing.manifest, document) if existing else {}
+    for found in document.operations if document.is_mcp else ():
+        name = _NOT_IN_NAMES.sub("_", found.operation_id or "")
+        if found.key not in names and len(name) <= LONGEST_NAME and name not in names.values():
+            names[found.key] = name
+    return names
 
 
 def _parse_bindings(bindings: tuple[str, ...]) -> dict[str, str]:

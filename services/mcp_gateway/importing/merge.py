@@ -81,7 +81,7 @@ def merge(
         was = propose(before, name="", bind={}, hosts=manifest.hosts, kept=kept)
     edit, drift = YamlText(existing.text), Drift()
     if manifest.openapi is None or manifest.openapi.name != openapi:
-        edit.set(("openapi",), openapi)
+        edit.set(("mcp" if after.is_mcp else "openapi",), openapi)
     wrote = {} if was is None else {p.found.key: p for p in was.proposed}
     writes = {p.found.key: p for p in proposal.proposed}
     named: set[str] = set()

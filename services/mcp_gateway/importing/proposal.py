@@ -44,7 +44,8 @@ _HEADER = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
 # The tools that AI agents may use. Review them: the gateway serves nothing else of this API.
 #   expose       false keeps a tool out; remove the line to serve the tool
-#   operation    "METHOD /path" or the operationId, from the OpenAPI document beside this file
+#   operation    "METHOD /path" or the operationId, from the OpenAPI document beside this file, or
+#                the name of an MCP server's tool
 #   title        shown to people on the consent page; the model reads the description
 #   scope        mcp:read, mcp:write or mcp:admin; the connection must have been granted it
 #   toolsets     groups that a person can allow together; read or write is always added
@@ -136,6 +137,8 @@ def propose(
             imported = import_operation(document, found, hosts)
             bindings, matched = _bindings(imported, bind)
             entry = _entry(found, names[found.key], bindings, tools)
+            if document.is_mcp:
+                entry = replace(entry, operation=found.operation_id or "")
             entry = replace(
                 entry,
                 toolsets=toolsets[found.key],
@@ -199,15 +202,18 @@ def choose(proposal: Proposal, exposed: Container[str]) -> Proposal:
     return replace(proposal, proposed=tuple(chosen))
 
 
-def write_manifest(proposal: Proposal, openapi: str, hosts: Collection[str] = ()) -> str:
+def write_manifest(
+    proposal: Proposal, described: Mapping[str, str], hosts: Collection[str] = ()
+) -> str:
     """Write a proposal as the text of a `tools.yaml`, in the document's order.
 
     Args:
         proposal: the tools to write.
-        openapi: the OpenAPI document's path, relative to the manifest.
+        described: `openapi` or `mcp`, to the path of what the tools were made from, relative to the
+            manifest.
         hosts: hosts to which operations with their own server may be sent.
     """
-    head: dict[str, Any] = {"version": 1, "name": proposal.name, "openapi": openapi}
+    head: dict[str, Any] = {"version": 1, "name": proposal.name, **described}
     if hosts:
         head["hosts"] = sorted(hosts)
     if not proposal.proposed:

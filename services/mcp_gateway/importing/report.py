@@ -132,6 +132,8 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
             f"{_count(everywhere)} without a bound tenant ({_names(everywhere)}); make sure that the "
             "API limits them to the caller, or add `expose: false`"
         )
+    if document.is_mcp:
+        return [*decisions, "the address of the server, and its credential (docs/mcp-upstreams.md)"]
     server = document.servers[0] if document.servers else "none"
     decisions.append(f"the gateway's upstream_url (the document's server: {server})")
     used = {name for p in proposal.proposed for way in p.tool.operation.security for name in way}

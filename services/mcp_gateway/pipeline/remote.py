@@ -1,10 +1,8 @@
 """An API that is an MCP server itself: each call of a tool is one `tools/call` of a reviewed tool."""
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import orjson
 
@@ -17,17 +15,13 @@ from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.upstream import Outcome
 from mcp_gateway.remote.messages import (
-    CLIENT,
-    HANDSHAKE,
-    HANDSHAKES,
-    STATELESS,
     Protocol,
     RpcError,
     UnreadableAnswer,
     read_reply,
-    write_notification,
     write_request,
 )
+from mcp_gateway.remote.opening import open_protocol
 from mcp_gateway.remote.result import read_result
 from mcp_gateway.remote.sessions import Owner, Sessions
 from mcp_gateway.requests.request import HttpRequest
@@ -35,9 +29,8 @@ from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
 from mcp_gateway.work.worker import Worker, takes_long
 
-_SESSION = re.compile(r"[!-~]{1,512}")
-_UNUSABLE = frozenset({401, 403, 407, 408, 429})
-"""Statuses that say nothing about the revision that a server speaks."""
+_NOT_SPOKEN = frozenset({400, 404})
+"""Statuses of a server that does not know the session or the revision, and did nothing."""
 
 
 class McpUpstream:
@@ -100,20 +93,20 @@ class McpUpstream:
             if (left := self._left(until)) <= 0:
                 return deadline_passed(call.found.deadline)
             outcome = await self._retrying.send(call, self._writer(call, protocol), left)
-            # The server ended the session and did nothing (basic/transports, Session Management).
-            ended = isinstance(outcome, HttpResponse) and outcome.status == 404
-            if not (ended and protocol.session):
+            if isinstance(outcome, RequestFailed) or outcome.status not in _NOT_SPOKEN:
                 break
+            # The server ended the session, or speaks another revision since it was replaced.
             self._sessions.forget(owner, protocol)
+            if outcome.status != 404 or not protocol.session:
+                break
         if isinstance(outcome, RequestFailed):
             return outcome
         if takes_long(outcome.body):
             return await self._worker.run(partial(_read, call, outcome))
         return _read(call, outcome)
 
-    def _left(self, until: Any) -> float:
-        seconds: float = (until - self._now()).total_seconds()
-        return seconds
+    def _left(self, until: datetime) -> float:
+        return (until - self._now()).total_seconds()
 
     def _writer(
         self, call: ToolCall, protocol: Protocol
@@ -131,71 +124,16 @@ class McpUpstream:
     async def _open(self, call: ToolCall, owner: Owner, left: float) -> Protocol | Outcome:
         """Find out how to speak to the server, and open a session if it wants one."""
         until = self._now() + timedelta(seconds=left)
-        if not self._sessions.is_handshake:
-            found = await self._ask(
-                call, "server/discover", {}, Protocol(STATELESS), self._left(until)
-            )
-            if isinstance(found, RequestFailed) or _says_nothing(found):
-                return found
-            if STATELESS in _versions(found, call):
-                return self._sessions.remember_stateless()
-            self._sessions.is_handshake = True
-        params = {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": CLIENT}
-        answer = await self._ask(call, "initialize", params, None, self._left(until))
-        if isinstance(answer, RequestFailed) or answer.status >= 300:
-            return answer
-        try:
-            reply = read_reply(answer, _id_of(call, "initialize"))
-        except UnreadableAnswer as problem:
-            return _unreadable(problem)
-        if isinstance(reply, RpcError):
-            return read_result(reply, answer.status, name="", checked=False)
-        version = reply.get("protocolVersion")
-        if version not in HANDSHAKES:
-            return RequestFailed(
-                "unreadable", "The API speaks no revision of MCP that the gateway does."
-            )
-        if answer.session and not _SESSION.fullmatch(answer.session):
-            return _unreadable(UnreadableAnswer("names a malformed session"))
-        protocol = Protocol(version, answer.session)
-        ready = write_notification(self._url, "notifications/initialized", protocol)
-        outcome = await self._sender.send(
-            call, lambda _: ready, f"{call.id}.initialized", self._left(until)
+
+        def send(request: HttpRequest, jti: str) -> Awaitable[Outcome]:
+            return self._sender.send(call, lambda _: request, jti, self._left(until))
+
+        found = await open_protocol(
+            self._url, send, name=call.id, is_handshake=self._sessions.is_handshake
         )
-        if isinstance(outcome, RequestFailed):
-            return outcome
-        self._sessions.remember(owner, protocol)
-        return protocol
-
-    async def _ask(
-        self,
-        call: ToolCall,
-        method: str,
-        params: Mapping[str, Any],
-        protocol: Protocol | None,
-        left: float,
-    ) -> Outcome:
-        asked = _id_of(call, method)
-        request = write_request(self._url, asked, method, params, protocol)
-        return await self._sender.send(call, lambda _: request, asked, left)
-
-
-def _id_of(call: ToolCall, method: str) -> str:
-    return f"{call.id}.{method.rpartition('/')[2]}"
-
-
-def _says_nothing(answer: HttpResponse) -> bool:
-    return answer.status in _UNUSABLE or answer.status >= 500 or 300 <= answer.status < 400
-
-
-def _versions(answer: HttpResponse, call: ToolCall) -> list[Any]:
-    """Return the revisions that a server offers; none if it does not know the question."""
-    try:
-        reply = read_reply(answer, _id_of(call, "server/discover"))
-    except UnreadableAnswer:
-        return []
-    versions = None if isinstance(reply, RpcError) else reply.get("supportedVersions")
-    return versions if isinstance(versions, list) else []
+        if isinstance(found, Protocol):
+            self._sessions.remember(owner, found)
+        return found
 
 
 def _read(call: ToolCall, response: HttpResponse) -> Outcome:
@@ -208,8 +146,4 @@ def _read(call: ToolCall, response: HttpResponse) -> Outcome:
             return response
         return read_result(reply, response.status, name=f"{call.name}/{call.id}", checked=checked)
     except UnreadableAnswer as problem:
-        return response if response.status >= 300 else _unreadable(problem)
-
-
-def _unreadable(problem: UnreadableAnswer) -> RequestFailed:
-    return RequestFailed("unreadable", f"The API's answer {problem}.")
+        return response if response.status >= 300 else problem.failure()

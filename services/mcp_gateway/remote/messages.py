@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.requests.bodies import essence, is_json
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.results.exact import read_json
@@ -27,6 +27,10 @@ _MOST_EVENTS = 1000
 
 class UnreadableAnswer(Exception):
     """The server's answer is not one to the request; the message completes `The API's answer …`."""
+
+    def failure(self) -> RequestFailed:
+        """Return the failure of the request."""
+        return RequestFailed("unreadable", f"The API's answer {self}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,9 @@ class Sessions:
         """Return how to speak to the server for a caller; None if that must be found out."""
         return self._shared or self._own.get(owner)
 
-    def remember_stateless(self) -> Protocol:
-        """Remember that the server needs no session."""
-        self._shared = Protocol(STATELESS)
-        return self._shared
-
     def remember(self, owner: Owner, protocol: Protocol) -> None:
-        """Remember what `initialize` negotiated; without a session it serves everybody."""
+        """Remember how to speak to the server for a caller; without a session, for everybody."""
+        self.is_handshake = protocol.version != STATELESS
         if not protocol.session:
             self._shared = protocol
             return
@@ -37,6 +33,8 @@ class Sessions:
         self._own[owner] = protocol
 
     def forget(self, owner: Owner, protocol: Protocol) -> None:
-        """Forget a session that the server has ended, unless a newer one has replaced it."""
+        """Forget what the server refuses, unless something newer has replaced it."""
+        if self._shared is protocol:
+            self._shared, self.is_handshake = None, False
         if self._own.get(owner) is protocol:
             del self._own[owner]

@@ -1,8 +1,11 @@
 """An MCP server in process, which speaks either era and answers what a test wants."""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +81,36 @@ def text(said: str, *, is_error: bool = False) -> dict[str, Any]:
     return {"content": [{"type": "text", "text": said}], "isError": is_error}
 
 
+@contextmanager
+def served(answer: Callable[[HttpRequest], HttpResponse]) -> Iterator[str]:
+    """Serve on a loopback port; return the endpoint's URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            said = answer(HttpRequest("POST", self.path, tuple(self.headers.items()), body))
+            self.send_response(said.status)
+            self.send_header("Content-Type", said.content_type)
+            self.send_header("Content-Length", str(len(said.body)))
+            if said.session:
+                self.send_header("Mcp-Session-Id", said.session)
+            self.end_headers()
+            self.wfile.write(said.body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/mcp"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @dataclass
 class McpServer:
     """Keeps what it was asked; `stateless` is the revision without sessions."""
@@ -87,6 +120,8 @@ class McpServer:
     as_events: bool = False
     result: Callable[[dict[str, Any]], Any] = lambda params: structured({"notes": []})
     """The result of a call by its params; an answer as a whole replaces it."""
+    pages: list[list[dict[str, Any]]] = field(default_factory=lambda: [TOOLS])
+    """The pages of its list of tools."""
     asked: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
     """Method, headers in lower case and params of each message."""
     sessions: list[str] = field(default_factory=list)
@@ -114,6 +149,10 @@ class McpServer:
             return HttpResponse(400, "application/json", b'{"error":"Bad Request"}')
         elif self.with_sessions and headers.get("mcp-session-id") not in self.sessions:
             return HttpResponse(404, "text/plain", b"Session not found")
+        if method == "tools/list":
+            page = int(params.get("cursor", "0"))
+            more = {"nextCursor": str(page + 1)} if page + 1 < len(self.pages) else {}
+            return self._answer(message, {"tools": self.pages[page], **more})
         result = self.result(params)
         return result if isinstance(result, HttpResponse) else self._answer(message, result)
 

@@ -37,6 +37,7 @@ from mcp_gateway.pipeline.steps.bind_claims import bind_claims
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
 from mcp_gateway.pipeline.upstream import Upstream
+from mcp_gateway.remote.messages import STATELESS, Protocol
 from mcp_gateway.remote.sessions import Sessions
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
@@ -186,7 +187,7 @@ async def _walk(
     upstream: Upstream = RestUpstream(requests, retrying)
     if tool.remote:
         sessions = Sessions()
-        sessions.remember_stateless()
+        sessions.remember(("", "", ""), Protocol(STATELESS))
         upstream = McpUpstream(
             api.url, requests, sender, retrying, sessions, worker=Worker(), now=utc_now
         )
