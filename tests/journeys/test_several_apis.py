@@ -1,4 +1,4 @@
-"""Two APIs behind one gateway, from one consent to the books, with the official client."""
+"""Two APIs and an MCP server behind one gateway, from one consent to the books, with official clients."""
 
 import json
 import sqlite3
@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from support.in_process.person import Person
+from support.processes import mcp_server
 from support.processes.deployment import (
     GATEPOST,
     SAAS,
@@ -29,6 +30,7 @@ from support.processes.deployment import (
     serve,
 )
 from support.processes.services import POLL_SECONDS, free_port, running_service
+from support.processes.typescript_client import a_typescript_client
 
 pytestmark = pytest.mark.whole_machine
 
@@ -48,6 +50,15 @@ class Suite:
             rows = db.execute("SELECT tenant_id, api FROM call_log")
             return Counter((tenant, api) for tenant, api in rows)
 
+    def costs_of(self, api: str) -> Counter[str]:
+        """Add up the units that the calls of one API cost, by tenant."""
+        with closing(sqlite3.connect(self.deployment.folder / "gatepost.db")) as db:
+            rows = db.execute("SELECT tenant_id, cost FROM call_log WHERE api = ?", (api,))
+            costs: Counter[str] = Counter()
+            for tenant, cost in rows:
+                costs[tenant] += cost
+            return costs
+
     def until_logged(self, calls: int) -> Counter[tuple[str, str]]:
         """Wait until so many calls are in the call log."""
         while (found := self.calls_by_api()).total() < calls:
@@ -59,19 +70,28 @@ class Suite:
 def suite(tmp_path_factory: pytest.TempPathFactory, seeded_sqlite: Path) -> Iterator[Suite]:
     folder = tmp_path_factory.mktemp("several-apis")
     copy(seeded_sqlite, folder / "gatepost.db")
-    ports = [free_port() for _ in range(5)]
+    ports = [free_port() for _ in range(6)]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
-    issuer, gateway, other, saas, invoicing = urls
+    issuer, gateway, other, saas, invoicing, notes = urls
     deployment = Deployment(issuer, f"{gateway}/mcp", f"{other}/mcp", saas, folder)
     configure(deployment, "sqlite+aiosqlite:///gatepost.db")
     run(*INVOICING, "--write", folder / "invoicing")
-    put_both_behind_one(folder / "gatepost.yaml", saas, invoicing)
     trust = (
         *("--gatepost-issuer", deployment.resource),
         *("--gatepost-jwks-url", f"{gateway}/.well-known/jwks.json"),
     )
     config = folder / "gatepost.yaml"
     with ExitStack() as stack:
+        stack.enter_context(
+            running_service(
+                (sys.executable, mcp_server.__file__, notes.rpartition(":")[2], "stateful"),
+                url=notes,
+                log=folder / "notes.log",
+                ready_path="/livez",
+            )
+        )
+        review_notes(folder / "notes", f"{notes}/mcp")
+        put_all_behind_one(config, saas, invoicing, f"{notes}/mcp")
         for name, argv, url, ready_path in (
             ("demo-saas", (*SAAS, "--database", folder / "orbit.db", *trust), saas, "/healthz"),
             (
@@ -95,8 +115,20 @@ def suite(tmp_path_factory: pytest.TempPathFactory, seeded_sqlite: Path) -> Iter
         yield Suite(deployment)
 
 
-def put_both_behind_one(config: Path, saas: str, invoicing: str) -> None:
-    """Write the settings of both APIs in place of those of one."""
+def review_notes(folder: Path, url: str) -> None:
+    """Import the tools of the MCP server, and decide what a person would."""
+    run(*GATEPOST, "import", "mcp", url, "--out", folder, "--all", "--bind", "org=tenant_id")
+    manifest = folder / "tools.yaml"
+    reviewed = yaml.safe_load(manifest.read_text())
+    for name in ("find_notes", "leak_notes"):
+        reviewed["tools"][name]["check"] = {"notes[].org": "tenant_id"}
+    reviewed["tools"]["draw"]["limits"] = {"per_minute": 2}
+    reviewed["tools"]["write_note"]["billing"] = {"units": 5}
+    manifest.write_text(yaml.safe_dump(reviewed))
+
+
+def put_all_behind_one(config: Path, saas: str, invoicing: str, notes: str) -> None:
+    """Write the settings of all APIs in place of those of one."""
     (config.parent / "invoicing_key").write_text(KEY)
     settings = yaml.safe_load(config.read_text())
     section = settings["mcp_gateway"]
@@ -110,6 +142,7 @@ def put_both_behind_one(config: Path, saas: str, invoicing: str) -> None:
             "manifest": "invoicing/tools.yaml",
             "credentials": {"apiKey": credential},
         },
+        "notes": {"url": notes, "manifest": "notes/tools.yaml"},
     }
     config.write_text(yaml.safe_dump(settings))
 
@@ -160,3 +193,49 @@ async def test_one_consent_opens_two_apis_which_stay_apart_down_to_the_books(
         "invoicing_get_invoice": 1,
     }
     assert {call["api"] for call in calls} == {"invoicing"}
+
+
+async def test_an_mcp_server_is_one_more_api_for_a_python_and_a_typescript_agent(
+    suite: Suite, ada: Person, bo: Person
+) -> None:
+    deployment = suite.deployment
+    acme = await connect(deployment, ada)
+    globex = await connect(deployment, bo)
+    before = suite.calls_by_api()
+
+    for connection, tenant in ((acme, "org_acme"), (globex, "org_globex")):
+        wrote = await read(connection, "notes_write_note", text=f"milk for {tenant}")
+        assert wrote == {"result": f"Written for {tenant}"}
+    for connection, tenant in ((acme, "org_acme"), (globex, "org_globex")):
+        found = await read(connection, "notes_find_notes", words="milk for")
+        assert found == {"notes": [{"org": tenant, "text": f"milk for {tenant}"}]}
+    assert "withheld" in await read(globex, "notes_leak_notes")
+    for _ in range(2):
+        assert (await globex.call("notes_draw")).content[0].type == "image"
+    async with globex.client("legacy") as client:
+        refused = await client.call_tool("notes_draw")
+    assert refused.is_error
+    assert "2 a minute" in refused.content[0].text  # type: ignore[union-attr]
+    assert not (await acme.call("notes_draw")).is_error
+
+    find = json.dumps({"name": "notes_find_notes", "arguments": {"words": "milk for"}})
+    listing = json.dumps({"name": "list_projects", "arguments": {}})
+    async with a_typescript_client("v2", deployment.resource, "auto", find, listing) as client:
+        authorize = (await client.hear("authorize"))["authorize"]
+        await client.tell(await ada.approve(authorize))
+        await client.hear("sent")
+        await client.hear("tools")
+        found = (await client.hear("result"))["result"]["structuredContent"]
+        assert found == {"notes": [{"org": "org_acme", "text": "milk for org_acme"}]}
+        assert "prj_website" in json.dumps(await client.hear("result"))
+        await client.hear("tokens")
+
+    made = Counter(
+        {
+            ("org_acme", "notes"): 4,
+            ("org_globex", "notes"): 6,
+            ("org_acme", "orbit"): 1,
+        }
+    )
+    assert suite.until_logged((before + made).total()) - before == made
+    assert suite.costs_of("notes") == {"org_acme": 5 + 3, "org_globex": 5 + 3}

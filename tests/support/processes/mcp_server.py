@@ -53,7 +53,7 @@ def make_server() -> MCPServer[Any]:
         """Find the notes of everybody."""
         return Notes(notes=kept)
 
-    @server.tool()
+    @server.tool(annotations=ToolAnnotations(destructive_hint=False))
     def write_note(text: str, org: str) -> str:
         """Write a note."""
         kept.append(Note(org=org, text=text))
