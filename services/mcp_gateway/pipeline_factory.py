@@ -1,6 +1,7 @@
 """Make the pipeline of a catalogue, at start and whenever the catalogue changes."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 from joserfc.jwk import ECKey
@@ -78,7 +79,8 @@ def pipeline_factory(
                     schemes=unmet,
                     harmless_if=_HARMLESS_IF,
                 )
-            sender = Sender(
+            make_sender = partial(
+                Sender,
                 runtime.http,
                 attachments=Attachments(catalogue, api, sources),
                 guards=guards,
@@ -86,11 +88,12 @@ def pipeline_factory(
                 now=now,
                 connections=api.connections,
             )
-            retrying = RetryingSender(sender, guards, now=now, wait=wait, random=random)
+            retrying = RetryingSender(make_sender(), guards, now=now, wait=wait, random=random)
             if not catalogue.is_mcp(api.name):
                 return RestUpstream(requests, retrying)
+            opening = make_sender(opens_sessions=True)
             return McpUpstream(
-                api.url, requests, sender, retrying, sessions, worker=runtime.worker, now=now
+                api.url, requests, opening, retrying, sessions, worker=runtime.worker, now=now
             )
 
         return open_upstream

@@ -253,6 +253,7 @@ _ADDED: Mapping[str, Any] = {
     "for_app": False,
     "api": "",
     "remote": "",
+    "remote_headers": {},
     "composite": None,
     "task": None,
 }

@@ -175,6 +175,8 @@ class Tool:
     """How hosts show the answer to a person; None shows it as text."""
     remote: str = ""
     """The name that its MCP server has for the tool; empty for an operation."""
+    remote_headers: Mapping[str, str] = field(default_factory=dict)
+    """Argument to the N of the header Mcp-Param-N, in which its MCP server wants it repeated."""
     composite: Composite | None = None
     """The calls of other tools that this one makes. Its operation only names them."""
     task: Task | None = None

@@ -16,6 +16,9 @@ TOOL_LIST = "tools/list"
 """The version of a document that was made from a tool list."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _LONGEST_NAME = 128
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}").fullmatch
+MIRRORED = "x-mcp-mirrored"
+"""The key of an operation with the arguments that a header repeats, and the names."""
 _DATA = frozenset({"const", "default", "enum", "example", "examples"})
 """Keywords whose values are no schemas, so that a `$ref` in them is not a reference."""
 _ROOT = frozenset({"allOf", "anyOf", "oneOf", "if", "$ref", "additionalProperties"})
@@ -84,6 +87,8 @@ def _describe(
         destroys = hints.get("destructiveHint", True) is not False
         operation.setdefault("x-mcp", {})["destructive"] = destroys
     given = tool["inputSchema"]
+    if mirrored := _mirrored(given.get("properties")):
+        operation[MIRRORED] = mirrored
     if given.get("properties") or _ROOT & given.keys():
         schema = _keep(schemas, f"input{number}", given)
         operation["requestBody"] = {
@@ -95,6 +100,13 @@ def _describe(
         content = {"schema": _keep(schemas, f"output{number}", tool["outputSchema"])}
     operation["responses"]["200"]["content"] = {"application/json": content}
     return {"query" if reads else "post": operation}
+
+
+def _mirrored(properties: Any) -> dict[str, str]:
+    """Return the arguments that clients repeat in a header, with the names (2026-07-28 server/tools)."""
+    described = properties.items() if isinstance(properties, dict) else ()
+    named = {key: one.get("x-mcp-header") for key, one in described if isinstance(one, dict)}
+    return {key: name for key, name in named.items() if isinstance(name, str) and _TOKEN(name)}
 
 
 def _keep(schemas: dict[str, Any], key: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from gatepost.scopes import READ, WRITE
 from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.tool import FormerName, Lifecycle, Shape, Tool
 from mcp_gateway.catalogue.validation import make_validator
+from mcp_gateway.documents.tool_list import MIRRORED
 from mcp_gateway.manifest.composing.compose import UnusableCalls, compose_calls, highest_scope
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.former import UnusableFormerName, make_former_name
@@ -115,6 +116,7 @@ def make_tool(
         api=entry.api,
         graphql=query,
         remote=(found.operation_id or "") if document.is_mcp else "",
+        remote_headers=_mirrored_upstream(imported),
         inputs=entry.inputs,
         validate_all=validate_all,
         slow=entry.slow,
@@ -208,6 +210,15 @@ def _compile(shape: Shape, pages: Pagination | None, guard: InstructionGuard) ->
         most_bytes=shape.most_bytes or MOST_BYTES,
         guard=shape.guard or guard,
     )
+
+
+def _mirrored_upstream(imported: ImportedOperation) -> dict[str, str]:
+    """Return the arguments that an MCP server wants repeated in headers, with the names."""
+    names: Mapping[str, str] = imported.found.node.get(MIRRORED, {})
+    body = imported.operation.body
+    if not names or body is None:
+        return {}
+    return {key: names[name] for key, name in body.properties.items() if name in names}
 
 
 def _mirror(entry: ToolEntry, schema: Mapping[str, Any]) -> None:

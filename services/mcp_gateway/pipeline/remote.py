@@ -15,10 +15,12 @@ from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.upstream import Outcome
 from mcp_gateway.remote.messages import (
+    STATELESS,
     Protocol,
     RpcError,
     UnreadableAnswer,
     read_reply,
+    write_parameter,
     write_request,
 )
 from mcp_gateway.remote.opening import open_protocol
@@ -117,7 +119,15 @@ class McpUpstream:
             values = {**call.values, **secrets} if secrets else call.values
             written = self._requests.write(tool.name, tool.operation, values).body
             params = {"name": tool.remote, "arguments": orjson.Fragment(written or b"{}")}
-            return write_request(self._url, call.id, "tools/call", params, protocol)
+            request = write_request(self._url, call.id, "tools/call", params, protocol)
+            if not tool.remote_headers or protocol.version != STATELESS:
+                return request
+            repeated = [
+                (f"Mcp-Param-{name}", write_parameter(values[argument]))
+                for argument, name in tool.remote_headers.items()
+                if isinstance(values.get(argument), str | int)
+            ]
+            return request._replace(headers=(*request.headers, *repeated))
 
         return write
 

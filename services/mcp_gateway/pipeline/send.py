@@ -50,6 +50,7 @@ class Sender:
         sign: SignAssertion,
         now: Now,
         connections: UpstreamConnections = "shared",
+        opens_sessions: bool = False,
     ) -> None:
         """Take the client, and the sources of credentials and assertions.
 
@@ -60,7 +61,9 @@ class Sender:
             sign: makes the identity assertion of a request.
             now: the clock.
             connections: who shares connections to the API.
+            opens_sessions: whether it sends what precedes calls, whose success tells a breaker nothing.
         """
+        self._opens_sessions = opens_sessions
         self._connections = connections
         self._http = http
         self._attachments = attachments
@@ -155,7 +158,8 @@ class Sender:
             trace.note_exchange(request, outcome, secrets, seconds)
         guard = self._guards.of(tool)
         if not broken:
-            guard.succeeded()
+            if not self._opens_sessions:
+                guard.succeeded()
         elif guard.failed(call.caller.tenant_id, at_least=at_least):
             said = f"{tell(outcome)} repeatedly; calls to it are paused"
             await call.conversation.log("error", f"{tool.title}: {said}")

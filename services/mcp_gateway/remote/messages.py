@@ -3,6 +3,8 @@
 Sources: MCP 2025-11-25 and 2026-07-28, basic/transports (Streamable HTTP); JSON-RPC 2.0 §4, §5.
 """
 
+import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,7 @@ HANDSHAKES = frozenset({HANDSHAKE, "2025-06-18", "2025-03-26"})
 CLIENT = {"name": "gatepost", "version": "1"}
 _EVENTS = "text/event-stream"
 _ACCEPT = ("Accept", f"application/json, {_EVENTS}")
+_SAFE = re.compile(r"(?! )[ -~]*(?<! )").fullmatch
 _MOST_EVENTS = 1000
 """Events that are read from the end of a stream, where the answer is."""
 
@@ -79,6 +82,14 @@ def write_request(
     if request_id:
         message["id"] = request_id
     return HttpRequest("POST", url, tuple(headers), orjson.dumps(message))
+
+
+def write_parameter(value: str | int | bool) -> str:
+    """Write a value that a header repeats (2026-07-28 basic/transports, Custom Headers)."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if _SAFE(text) and not text.startswith("=?base64?"):
+        return text
+    return f"=?base64?{b64encode(text.encode(errors='replace')).decode()}?="
 
 
 def write_notification(url: str, method: str, protocol: Protocol) -> HttpRequest:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.shared.inbound import decode_header_value
 from structlog.testing import capture_logs
 
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
@@ -377,6 +378,30 @@ async def test_no_redirect_is_followed_and_the_clients_token_never_goes_upstream
     async with opened(lambda request: elsewhere) as world:
         assert "redirect, which is not followed" in said(await find(world))
         assert len(world.api.requests) == 1
+
+
+async def test_an_argument_is_repeated_in_the_header_that_the_server_wants(opened: Open) -> None:
+    wanted = {"type": "string", "x-mcp-header": "Words"}
+    count = {"type": "integer", "x-mcp-header": "Count"}
+    tool = {
+        **TOOLS[0],
+        "inputSchema": {"type": "object", "properties": {"words": wanted, "n": count}},
+    }
+    manifest = (
+        "version: 1\nname: Notes\nmcp: mcp.json\ntools:\n  find_notes: {operation: find_notes}\n"
+    )
+    server = McpServer()
+    async with opened(server, manifest, [tool]) as world:
+        token = world.token(allowed_tools=ALL)
+        for words in ("milk", "Käse", " milk ", "=?base64?eA==?=", "a\r\nX: 1"):
+            arguments = {"words": words, "n": 7}
+            await world.call("new", "find_notes", arguments, token=token)
+            headers, params = server.asked[-1][1:]
+            assert decode_header_value(headers["mcp-param-words"]) == words
+            assert headers["mcp-param-count"] == "7"
+            assert params["arguments"] == arguments
+        await world.call("new", "find_notes", {}, token=token)
+        assert "mcp-param-words" not in server.asked[-1][1]
 
 
 async def test_a_server_that_is_down_says_nothing_about_its_era(opened: Open) -> None:

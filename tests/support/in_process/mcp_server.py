@@ -87,15 +87,19 @@ def served(answer: Callable[[HttpRequest], HttpResponse]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            said = answer(HttpRequest("POST", self.path, tuple(self.headers.items()), body))
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            said = answer(HttpRequest(self.command, self.path, tuple(self.headers.items()), body))
             self.send_response(said.status)
             self.send_header("Content-Type", said.content_type)
             self.send_header("Content-Length", str(len(said.body)))
+            if 300 <= said.status < 400:
+                self.send_header("Location", said.link)
             if said.session:
                 self.send_header("Mcp-Session-Id", said.session)
             self.end_headers()
             self.wfile.write(said.body)
+
+        do_GET = do_POST
 
         def log_message(self, *_: object) -> None:
             pass
