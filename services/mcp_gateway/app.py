@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from joserfc.jwk import ECKey
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -45,6 +46,7 @@ from mcp_gateway.live_catalogue import LiveCatalogue, Pause
 from mcp_gateway.metrics import names, sources
 from mcp_gateway.metrics.calls import CallFigures
 from mcp_gateway.notifications.listeners import Listeners
+from mcp_gateway.notifications.take_event import TakeEvent, webhook_route
 from mcp_gateway.operational import (
     Documents,
     Health,
@@ -174,6 +176,12 @@ def create_app(
                         new_id,
                     ),
                     verifier=auth.verifier,
+                    take_event=TakeEvent(
+                        lambda: current.server.catalogue,
+                        _reveal(settings.event_secrets),
+                        runtime.notifying.feed,
+                        now,
+                    ),
                     health=_describe_health(live, auth, guards, runtime, stopping),
                 )
 
@@ -181,6 +189,7 @@ def create_app(
         routes=[
             *operational_routes(_describe_gateway(settings, live, key)),
             *published_routes(published),
+            webhook_route(settings.path),
         ],
         middleware=[Middleware(RequestId)],
         exception_handlers={
@@ -375,6 +384,12 @@ def _describe_gateway(settings: McpGatewaySettings, live: LiveCatalogue, key: EC
         jwks=publish_key(key),
         catalogue=lambda: live.document,
     )
+
+
+def _reveal(secrets: Mapping[str, tuple[SecretStr, ...]]) -> dict[str, tuple[str, ...]]:
+    return {
+        name: tuple(secret.get_secret_value() for secret in each) for name, each in secrets.items()
+    }
 
 
 def _encode(names: tuple[str, ...]) -> frozenset[bytes]:

@@ -9,6 +9,7 @@ from gatepost.network.organisation_address import has_address, organisation_pref
 from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.front.asgi import Receive, Scope, Send
 from mcp_gateway.front.endpoint import McpEndpoint
+from mcp_gateway.notifications.take_event import TakeEvent
 from mcp_gateway.operational import Health
 
 log = structlog.get_logger()
@@ -19,6 +20,7 @@ class State(TypedDict):
 
     endpoint: McpEndpoint
     verifier: TokenVerifier
+    take_event: TakeEvent
     health: Health
 
 

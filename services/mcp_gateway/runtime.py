@@ -145,7 +145,7 @@ async def open_runtime(
                 LocalAnswers(new_id),
                 LocalConfirmations(now),
                 LocalUsedProofs(now),
-                Notifying(LocalNews(), LocalWishes(now)),
+                Notifying(LocalNews(now), LocalWishes(now)),
             )
         else:
             backends = await _open_redis(settings, stack, server.read_usage, share, now, new_id)

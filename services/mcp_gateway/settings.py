@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -153,6 +154,9 @@ class McpGatewaySettings(ServiceSettings):
     keep_alive: float = Field(default=15, gt=0)
     """Seconds after which the answer to a running call becomes a stream, so that no proxy closes an
     idle connection."""
+    event_secrets: dict[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
+    """The signing secrets of your API's webhooks, by their names in the manifest's `events`. Messages
+    signed with any secret of a webhook count, so that you can replace one."""
     notification_streams: int = Field(default=2000, ge=0)
     """How many clients may keep a stream of notifications open at this process. Each is a connection;
     one tenant gets half at most. 0 offers no streams."""

@@ -10,6 +10,7 @@ from gatepost.clock import Now
 from mcp_gateway.notifications.local import LocalNews, LocalWishes
 from mcp_gateway.notifications.port import (
     MOST_URIS,
+    Changed,
     Missed,
     News,
     NewsFeed,
@@ -73,7 +74,7 @@ async def follow(feed: NewsFeed, stack: AsyncExitStack) -> Heard:
 async def feeds(request: pytest.FixtureRequest) -> AsyncIterator[tuple[NewsFeed, NewsFeed]]:
     """Return the feeds of two processes, or that of one twice."""
     if request.param == "local":
-        local = LocalNews()
+        local = LocalNews(Clock())
         yield local, local
         return
     redis = request.getfixturevalue(request.param)
@@ -107,6 +108,18 @@ async def test_a_process_that_starts_later_hears_nothing_of_before(
         assert await heard.next() == Resubscribed("after")
 
 
+async def test_news_with_a_key_are_told_once_a324(feeds: tuple[NewsFeed, NewsFeed]) -> None:
+    one, other = feeds
+    changed = Changed("org_acme", {"team": ("design", "ä")}, ("tracker://7",), lists=True)
+    async with AsyncExitStack() as stack:
+        heard = await follow(other, stack)
+        assert await one.tell_once(changed, "first")
+        assert not await other.tell_once(changed, "first")
+        assert await other.tell_once(Resubscribed("last"), "second")
+        assert await heard.next() == changed
+        assert await heard.next() == Resubscribed("last")
+
+
 async def test_after_an_outage_of_redis_processes_know_that_they_may_have_missed_something(
     redis: RedisServer,
 ) -> None:
@@ -118,6 +131,8 @@ async def test_after_an_outage_of_redis_processes_know_that_they_may_have_missed
         redis.stop()
         with pytest.raises(NotShared):
             await feed.tell(Resubscribed("lost"))
+        with pytest.raises(NotShared):
+            await feed.tell_once(Resubscribed("lost"), "key")
         redis.start()
 
         await heard.until_missed()

@@ -15,7 +15,7 @@ from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import ApiSummary, CatalogueDocument, ToolSummary, prove_renames
 from gatepost.scopes import READ, format_scope
 from mcp_gateway.catalogue.prompts import Prompt
-from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate, Skill
+from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate, Skill, Webhook
 from mcp_gateway.catalogue.search import SearchIndex
 from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.catalogue.tool import FormerName, Tool
@@ -33,6 +33,8 @@ class ApiPart:
     """The document's security schemes, for the operator's credentials."""
     is_mcp: bool = False
     """Whether the API is an MCP server itself."""
+    webhooks: tuple[Webhook, ...] = ()
+    """The webhooks by which the API tells of changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class Catalogue:
     templates: Mapping[str, McpResourceTemplate] = field(default_factory=dict)
     """MCP resources that a tool reads."""
     skills: Mapping[str, Skill] = field(default_factory=dict)
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    """The webhooks by which APIs tell of changes."""
+    told_templates: frozenset[str] = frozenset()
+    """The URI templates of MCP resources of whose changes a webhook tells."""
     search_above: int | None = None
     """Callers who may use more tools than this find them by search; None lists every tool."""
     apis: Mapping[str, ApiPart] = field(default_factory=dict)
@@ -77,6 +83,7 @@ class Catalogue:
         prompts = sorted(prompts, key=lambda prompt: prompt.name)
         resources = sorted(resources, key=lambda resource: resource.name)
         templates = sorted(templates, key=lambda template: template.name)
+        webhooks = [one for part in (apis or {}).values() for one in part.webhooks]
         skills = sorted(skills, key=lambda skill: skill.name)
         content: dict[str, Any] = {
             "name": name,
@@ -86,6 +93,7 @@ class Catalogue:
             "templates": templates,
             "search_above": search_above,
             **({"skills": skills} if skills else {}),
+            **({"webhooks": webhooks} if webhooks else {}),
         }
         titles = {api: part.title for api, part in (apis or {}).items() if api}
         if titles:
@@ -99,6 +107,13 @@ class Catalogue:
             resources=MappingProxyType({resource.name: resource for resource in resources}),
             templates=MappingProxyType({template.name: template for template in templates}),
             skills=MappingProxyType({skill.name: skill for skill in skills}),
+            webhooks=MappingProxyType({webhook.name: webhook for webhook in webhooks}),
+            told_templates=frozenset(
+                template
+                for webhook in webhooks
+                for change in webhook.on.values()
+                for template, _ in change.updates
+            ),
             search_above=search_above,
             apis=apis or {},
             index=SearchIndex(by_name.values() if searched else ()),

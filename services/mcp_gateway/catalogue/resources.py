@@ -1,12 +1,14 @@
-"""MCP resources: documents that a model may read, skills among them."""
+"""MCP resources: documents that a model may read, skills among them, and webhooks that tell of changes."""
 
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import unquote
 
 from mcp_gateway.catalogue.prompts import ListedValues
+from mcp_gateway.results.fields import FieldPath
 
 _VALUE = re.compile(r"[^/?#]+")
 _NAMED = re.compile(r"`([A-Za-z0-9_-]{1,64})`")
@@ -105,3 +107,34 @@ class McpResourceTemplate:
             found.append((names[place], value))
             end = start - len(text)
         return dict(reversed(found)) if end == 0 else None
+
+
+SignatureScheme = Literal["standard_webhooks", "timestamped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an event of one type changes."""
+
+    updates: tuple[tuple[str, Mapping[str, FieldPath]], ...] = ()
+    """URI templates, each with the fields of the payload that fill it."""
+    data_scope: Mapping[str, FieldPath] = field(default_factory=dict)
+    """Kinds of the data scope, each with the field that holds the record's value."""
+    lists: bool = False
+    """Whether the list of resources has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """How the events of one webhook are verified and read."""
+
+    name: str
+    signature: SignatureScheme
+    header: str
+    """The header of a `timestamped` signature."""
+    type: FieldPath
+    id: FieldPath
+    """The field that identifies an event, unless a header does."""
+    tenant: FieldPath
+    on: Mapping[str, Change]
+    """The types of events that change something; others are ignored."""

@@ -16,7 +16,7 @@ from gatepost.text.hidden import write_line
 from mcp_gateway.catalogue.catalogue import ApiPart, Catalogue
 from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.catalogue.prompts import Prompt
-from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate, Skill
+from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate, Skill, Webhook
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.manifest.apps.make import add_apps
 from mcp_gateway.manifest.composing.entry import composite_problems
@@ -24,6 +24,7 @@ from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
 from mcp_gateway.manifest.former import former_name_problems
 from mcp_gateway.manifest.make_tool import make_composite, make_tool
 from mcp_gateway.manifest.purpose import ask_purpose
+from mcp_gateway.manifest.read_events import event_problems, read_events
 from mcp_gateway.manifest.read_prompts import prompt_problems, read_prompts
 from mcp_gateway.manifest.read_resources import read_resources, resource_problems
 from mcp_gateway.manifest.read_skills import read_skills, skill_problems
@@ -54,6 +55,7 @@ class Manifest:
     resources: tuple[McpResource, ...]
     templates: tuple[McpResourceTemplate, ...]
     skills: tuple[Skill, ...]
+    webhooks: tuple[Webhook, ...]
     files: tuple[Path, ...]
     """The files that the manifest names: the OpenAPI document and files of resources and skills."""
     api: str = ""
@@ -91,7 +93,11 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
         templates=manifest.templates,
         skills=manifest.skills,
         search_above=manifest.search_above,
-        apis={manifest.api: ApiPart(manifest.name, document.security_schemes, document.is_mcp)},
+        apis={
+            manifest.api: ApiPart(
+                manifest.name, document.security_schemes, document.is_mcp, manifest.webhooks
+            )
+        },
     )
 
 
@@ -238,6 +244,7 @@ def load_manifest(path: Path) -> Manifest:
     problems += [
         *others,
         *skill_problems(source),
+        *event_problems(source),
         *_contradictions(source),
         *former_name_problems(source),
         *composite_problems(source),
@@ -258,6 +265,7 @@ def load_manifest(path: Path) -> Manifest:
         resources=resources,
         templates=templates,
         skills=skills,
+        webhooks=read_events(source),
         files=tuple(_files(source, path.parent)),
     )
 

@@ -517,6 +517,65 @@ _RESOURCE = _closed(
 _RESOURCE["oneOf"] = [{"required": ["text"]}, {"required": ["file"]}, {"required": ["tool"]}]
 
 
+_VALUE_AT: _Schema = {
+    "type": "string",
+    "pattern": PLACE_PATTERN,
+    "errorMessage": "is not a field of an event; write it like data.task.id",
+}
+_EVENT = _closed(
+    "One webhook of the API, by which it tells that data has changed.",
+    ("tenant", "on"),
+    signature={
+        "enum": ["standard_webhooks", "timestamped"],
+        "default": "standard_webhooks",
+        "description": "How messages are signed: as Standard Webhooks, or with `t=…,v1=…` in a header.",
+        "errorMessage": "must be standard_webhooks or timestamped",
+    },
+    header={
+        "type": "string",
+        "pattern": "^[A-Za-z0-9-]{1,64}$",
+        "default": "Stripe-Signature",
+        "description": "The header of a `timestamped` signature.",
+        "errorMessage": "must be the name of a header",
+    },
+    type={**_VALUE_AT, "default": "type", "description": "The field with the event's type."},
+    id={
+        **_VALUE_AT,
+        "default": "id",
+        "description": "The field with the event's id, for a `timestamped` signature.",
+    },
+    tenant={**_VALUE_AT, "description": "The field with the tenant's id."},
+    on={
+        "type": "object",
+        "minProperties": 1,
+        "description": "Type of an event to what it changes; events of other types are ignored.",
+        "errorMessage": "must be a mapping of types to what changes",
+        "additionalProperties": _closed(
+            "What an event of this type changes.",
+            updates={
+                "type": "object",
+                "minProperties": 1,
+                "description": "Resource to the fields that fill the arguments in its URI.",
+                "errorMessage": "must be a mapping of resources, such as `task: {id: data.id}`",
+                "additionalProperties": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": _VALUE_AT,
+                    "errorMessage": "must be a mapping of arguments to fields, such as `id: data.id`",
+                },
+            },
+            data_scope={
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {"pattern": f"^{_KIND_NAME}$"},
+                "additionalProperties": _VALUE_AT,
+                "description": "Kind of the data scope to the field with the record's value.",
+                "errorMessage": "must be a mapping of kinds to fields, such as `team: data.team`",
+            },
+            list_changed=_flag("Whether the list of resources has changed, too."),
+        ),
+    },
+)
 _SKILL = _closed(
     "Instructions for a model about some of the tools (MCP Skills).",
     ("description",),
@@ -574,6 +633,7 @@ SCHEMA: _Schema = {
         tools=_named("Tool name to tool.", _TOOL, "must be a mapping of tool names to tools"),
         prompts=_named("Prompt name to prompt.", _PROMPT, "must be a mapping of names to prompts"),
         resources=_named("Name to resource.", _RESOURCE, "must be a mapping of names to resources"),
+        events=_named("Name to webhook.", _EVENT, "must be a mapping of names to webhooks"),
         skills={
             **_named("Name to skill.", _SKILL, "must be a mapping of names to skills"),
             "propertyNames": {

@@ -18,6 +18,7 @@ from gatepost.metering.call_event import Era
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.notifications.port import (
+    Changed,
     Missed,
     News,
     NewsFeed,
@@ -331,11 +332,26 @@ class Listeners:
                 for listener in self._of_subscriber.get(subscriber, ()):
                     listener.is_stale = True
                     self._look_now.set()
+            case Changed():
+                for listener in self._open:
+                    if _concerns(news, listener.caller):
+                        listener.note(("resources",) if news.lists else (), news.uris)
             case Missed():
                 for listener in self._open:
-                    listener.note(uris=listener.watched)
+                    listener.note(("resources",), listener.watched)
                     listener.is_stale = bool(listener.subscriber)
                 self._look_now.set()
+
+
+def _concerns(news: Changed, caller: AccessClaims) -> bool:
+    """Tell whether a caller may see what changed.
+
+    A kind that the token restricts and the event does not name hides the event.
+    """
+    return news.tenant_id == caller.tenant_id and all(
+        not values.isdisjoint(news.data_scope.get(kind, ()))
+        for kind, values in caller.data_scope.kinds.items()
+    )
 
 
 def _lower(counts: Counter[str], name: str) -> None:

@@ -7,24 +7,47 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gatepost.clock import Now
-from mcp_gateway.notifications.port import MOST_URIS, Hear, News, TooManyWatched
+from mcp_gateway.notifications.port import (
+    KEYS_KEPT,
+    MOST_URIS,
+    Hear,
+    News,
+    NotShared,
+    TooManyWatched,
+)
 
 KEPT = timedelta(days=1)
 """How long wishes are kept after the client last asked."""
 _MOST_CLIENTS = 10_000
+_MOST_KEYS = 200_000
 
 
 class LocalNews:
     """Calls everybody in this process who follows."""
 
-    def __init__(self) -> None:
-        """Begin without a follower."""
+    def __init__(self, now: Now) -> None:
+        """Take the clock, and begin without a follower."""
+        self._now = now
+        self._keys: OrderedDict[str, float] = OrderedDict()
         self._followers: list[Hear] = []
 
     async def tell(self, news: News) -> None:
         """Tell everybody who follows."""
         for hear in self._followers:
             hear(news)
+
+    async def tell_once(self, news: News, key: str) -> bool:
+        """Tell everybody who follows, unless that was done for this key."""
+        now = self._now().timestamp()
+        while self._keys and next(iter(self._keys.values())) < now - KEYS_KEPT:
+            self._keys.popitem(last=False)
+        if key in self._keys:
+            return False
+        if len(self._keys) >= _MOST_KEYS:
+            raise NotShared
+        self._keys[key] = now
+        await self.tell(news)
+        return True
 
     @asynccontextmanager
     async def following(self, hear: Hear) -> AsyncIterator[None]:

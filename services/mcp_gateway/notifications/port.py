@@ -3,10 +3,12 @@
 `LocalNews` and `LocalWishes` serve one process, `RedisNews` and `RedisWishes` several.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
+KEYS_KEPT = 3600
+"""Seconds for which a key of `tell_once` is known."""
 MOST_URIS = 100
 """Resources that one client may watch at once."""
 
@@ -21,7 +23,18 @@ class Missed(NamedTuple):
     """News may have been lost, so everything that is watched may have changed."""
 
 
-News = Resubscribed | Missed
+class Changed(NamedTuple):
+    """Something that an API keeps for one tenant has changed."""
+
+    tenant_id: str
+    data_scope: Mapping[str, tuple[str, ...]]
+    """For each kind, the values of what changed."""
+    uris: tuple[str, ...]
+    lists: bool
+    """Whether the list of resources has changed, too."""
+
+
+News = Resubscribed | Missed | Changed
 Hear = Callable[[News], None]
 
 
@@ -41,6 +54,14 @@ class NewsFeed(Protocol):
 
         Raises:
             NotShared: nobody was told.
+        """
+        ...
+
+    async def tell_once(self, news: News, key: str) -> bool:
+        """Tell every process, unless that was done for this key; return whether it was done now.
+
+        Raises:
+            NotShared: nobody was told, and the key was not used.
         """
         ...
 

@@ -10,7 +10,15 @@ import structlog
 from gatepost.background import Sleep, in_background
 from gatepost.network.redis import REDIS_ERRORS, open_redis
 from mcp_gateway.follow_feed import FeedBroken, follow_feed
-from mcp_gateway.notifications.port import Hear, Missed, News, NotShared, Resubscribed
+from mcp_gateway.notifications.port import (
+    KEYS_KEPT,
+    Changed,
+    Hear,
+    Missed,
+    News,
+    NotShared,
+    Resubscribed,
+)
 from mcp_gateway.redis.connection import RedisConnection
 from mcp_gateway.redis.resp import RedisUnavailable
 
@@ -19,6 +27,9 @@ redis.call('XADD', KEYS[1], 'MAXLEN', '~', 10000, '*', 'news', ARGV[1])
 redis.call('EXPIRE', KEYS[1], 600)
 return 1
 """
+_ADD_ONCE = f"""
+if not redis.call('SET', KEYS[2], 1, 'NX', 'EX', ARGV[2]) then return 0 end
+{_ADD}"""
 _BLOCK_SECONDS = 10
 _MOST = 1000
 _PAUSES = (0.1, 0.2, 0.5, 1.0)
@@ -54,15 +65,29 @@ class RedisNews:
         self._key = f"gatepost:{{{resource}}}:news"
         self._sleep = sleep
 
+    async def tell_once(self, news: News, key: str) -> bool:
+        """Tell every process, unless that was done for this key.
+
+        Raises:
+            NotShared: Redis is down.
+        """
+        used = f"{self._key}:{key}"
+        try:
+            told = await self._redis.ask(
+                "EVAL", _ADD_ONCE, 2, self._key, used, _write(news), KEYS_KEPT
+            )
+        except RedisUnavailable as problem:
+            raise NotShared from problem
+        return bool(told)
+
     async def tell(self, news: News) -> None:
         """Tell every process, this one included.
 
         Raises:
             NotShared: Redis is down.
         """
-        written = orjson.dumps({"kind": type(news).__name__, **news._asdict()})
         try:
-            await self._redis.ask("EVAL", _ADD, 1, self._key, written)
+            await self._redis.ask("EVAL", _ADD, 1, self._key, _write(news))
         except RedisUnavailable as problem:
             raise NotShared from problem
 
@@ -104,12 +129,20 @@ class RedisNews:
             await redis.aclose()
 
 
+def _write(news: News) -> bytes:
+    return orjson.dumps({"kind": type(news).__name__, **news._asdict()})
+
+
 def _parse(written: bytes) -> News | None:
     try:
         members = orjson.loads(written)
         if members["kind"] == Resubscribed.__name__:
             return Resubscribed(str(members["subscriber"]))
-    except (ValueError, TypeError, KeyError):
+        if members["kind"] == Changed.__name__:
+            scope = {kind: tuple(values) for kind, values in members["data_scope"].items()}
+            uris = tuple(members["uris"])
+            return Changed(members["tenant_id"], scope, uris, bool(members["lists"]))
+    except (AttributeError, ValueError, TypeError, KeyError):
         pass
     # A newer gateway may have written it; skip it and read the others.
     log.warning("news_unreadable")

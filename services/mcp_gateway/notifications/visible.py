@@ -1,12 +1,12 @@
 """What a caller sees of a catalogue, and what of it changes with another catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from gatepost.claims import AccessClaims
 from gatepost.scopes import covers
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.resources import McpResource
+from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.tool import publish_tool
 from mcp_gateway.server_features.apps import link_app
 from mcp_gateway.server_features.prompts import allowed_prompts, describe_prompt
@@ -82,22 +82,32 @@ class CatalogueChange:
 
 def may_read(catalogue: Catalogue, caller: AccessClaims, uri: str) -> bool:
     """Tell whether the caller may read a resource, as far as that is known without reading it."""
-    return _is_document(catalogue, uri) or any(
-        template.match(uri) is not None
-        and covers(caller.scopes, catalogue.tools[template.tool].scope)
+    return _is_document(catalogue, uri) or any(_templates(catalogue, caller, uri))
+
+
+def _templates(
+    catalogue: Catalogue, caller: AccessClaims, uri: str
+) -> Iterator[McpResourceTemplate]:
+    return (
+        template
         for template in allowed_templates(catalogue, caller.allowed_tools)
         if template.tool in catalogue.tools
+        and covers(caller.scopes, catalogue.tools[template.tool].scope)
+        and template.match(uri) is not None
     )
 
 
 def may_watch(catalogue: Catalogue, caller: AccessClaims, uri: str) -> bool:
     """Tell whether the caller may read a resource of which the gateway learns when it changes."""
-    return _is_document(catalogue, uri)
+    return _is_document(catalogue, uri) or any(
+        template.uri_template in catalogue.told_templates
+        for template in _templates(catalogue, caller, uri)
+    )
 
 
 def can_change(catalogue: Catalogue) -> bool:
     """Tell whether there are resources of which the gateway learns when they change."""
-    return bool(catalogue.resources)
+    return bool(catalogue.resources) or bool(catalogue.told_templates)
 
 
 def _is_document(catalogue: Catalogue, uri: str) -> bool:

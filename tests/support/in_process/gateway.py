@@ -428,7 +428,7 @@ async def a_world(
             used_proofs=LocalUsedProofs(now),
             ask_for_approval=admins.ask,
             fetch_linked_token=links.fetch,
-            notifying=Notifying(LocalNews(), LocalWishes(clock), checks.pause),
+            notifying=Notifying(LocalNews(clock), LocalWishes(clock), checks.pause),
             reporting=None if reports is None else reports.reporting(),
             tracing=tracing,
         )

@@ -66,7 +66,7 @@ def load_apis(apis: Sequence[Api], *, name: str = "", note: Note = lambda files:
         skills=[skill for one in manifests for skill in one.skills],
         search_above=min(searching, default=None),
         apis={
-            one.api: ApiPart(one.name, document.security_schemes, document.is_mcp)
+            one.api: ApiPart(one.name, document.security_schemes, document.is_mcp, one.webhooks)
             for one, document in zip(manifests, documents, strict=True)
         },
     )
@@ -113,5 +113,6 @@ def _names(manifest: Manifest) -> Iterator[tuple[str, str]]:
     for resource in manifest.resources:
         yield from (("resources", resource.name), ("uri", resource.uri))
     yield from (("skills", skill.name) for skill in manifest.skills)
+    yield from (("events", webhook.name) for webhook in manifest.webhooks)
     for template in manifest.templates:
         yield from (("resources", template.name), ("uri", template.uri_template))

@@ -72,6 +72,7 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
             )
             for one in manifest.templates
         ),
+        webhooks=tuple(replace(one, name=prefixed(one.name)) for one in manifest.webhooks),
         # Names of skills have no underscores.
         skills=tuple(
             one.rename(
