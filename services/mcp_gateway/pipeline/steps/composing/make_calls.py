@@ -12,7 +12,15 @@ from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.composite import INPUT, ITEM, Composite, DeclaredCall, LeadsNowhere
 from mcp_gateway.http_client.port import UNANSWERED, HttpResponse
 from mcp_gateway.pipeline.bindable_claims import resolve_claim
-from mcp_gateway.pipeline.call import CallMetrics, Next, Step, ToolCall, ToolResult, tool_error
+from mcp_gateway.pipeline.call import (
+    CallMetrics,
+    Next,
+    Step,
+    ToolCall,
+    ToolResult,
+    skipped,
+    tool_error,
+)
 from mcp_gateway.pipeline.steps.composing.keep_answer import Kept, keep_answer
 from mcp_gateway.results.answer import Answer
 from mcp_gateway.results.exact import write_json
@@ -59,11 +67,8 @@ def make_calls(catalogue: Catalogue, composing: Composing) -> Step:
         composite = call.found.composite
         return go_on(call) if composite is None else _make(composing, call, composite)
 
-    def pass_on(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
-        return go_on(call)
-
     composed = any(tool.composite is not None for tool in catalogue.tools.values())
-    return step if composed else pass_on
+    return step if composed else skipped
 
 
 async def _make(composing: Composing, call: ToolCall, composite: Composite) -> ToolResult:
