@@ -25,7 +25,7 @@ from mcp_gateway.remote.messages import (
 )
 from mcp_gateway.remote.opening import open_protocol
 from mcp_gateway.remote.result import read_result
-from mcp_gateway.remote.sessions import Owner, Sessions
+from mcp_gateway.remote.sessions import ForeignSession, Owner, Sessions
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
@@ -142,7 +142,10 @@ class McpUpstream:
             self._url, send, name=call.id, is_handshake=self._sessions.is_handshake
         )
         if isinstance(found, Protocol):
-            self._sessions.remember(owner, found)
+            try:
+                self._sessions.remember(owner, found)
+            except ForeignSession:
+                return UnreadableAnswer("names a session of another caller").failure()
         return found
 
 

@@ -7,6 +7,10 @@ Owner = tuple[str, str, str]
 _MOST = 10_000
 
 
+class ForeignSession(Exception):
+    """The server gave a caller the session of another one."""
+
+
 class Sessions:
     """Remembers a server's protocol, and the session of each caller; it outlives catalogues."""
 
@@ -14,6 +18,7 @@ class Sessions:
         """Know nothing of the server."""
         self._shared: Protocol | None = None
         self._own: dict[Owner, Protocol] = {}
+        self._owners: dict[str, Owner] = {}
         self.is_handshake = False
         """Whether the server is known not to speak the stateless revision."""
 
@@ -22,19 +27,30 @@ class Sessions:
         return self._shared or self._own.get(owner)
 
     def remember(self, owner: Owner, protocol: Protocol) -> None:
-        """Remember how to speak to the server for a caller; without a session, for everybody."""
+        """Remember how to speak to the server for a caller; without a session, for everybody.
+
+        Raises:
+            ForeignSession: the session is another caller's.
+        """
         self.is_handshake = protocol.version != STATELESS
         if not protocol.session:
             self._shared = protocol
             return
-        self._own.pop(owner, None)
+        if self._owners.get(protocol.session, owner) != owner:
+            raise ForeignSession
+        self._remove(owner)
         if len(self._own) >= _MOST:
-            del self._own[next(iter(self._own))]
+            self._remove(next(iter(self._own)))
         self._own[owner] = protocol
+        self._owners[protocol.session] = owner
 
     def forget(self, owner: Owner, protocol: Protocol) -> None:
         """Forget what the server refuses, unless something newer has replaced it."""
         if self._shared is protocol:
             self._shared, self.is_handshake = None, False
         if self._own.get(owner) is protocol:
-            del self._own[owner]
+            self._remove(owner)
+
+    def _remove(self, owner: Owner) -> None:
+        if (protocol := self._own.pop(owner, None)) is not None:
+            del self._owners[protocol.session]

@@ -157,6 +157,27 @@ async def test_nobody_shares_a_session_with_anybody_a359(opened: Open) -> None:
     assert len(set(used)) == 4
 
 
+async def test_a_session_that_the_server_gave_to_another_tenant_is_not_used_a359(
+    opened: Open,
+) -> None:
+    server = McpServer(stateless=False)
+
+    def fixed(request: HttpRequest) -> HttpResponse:
+        answer = server(request)
+        if answer.session:
+            server.sessions[:] = ["the-session-of-everybody"]
+            return answer._replace(session="the-session-of-everybody")
+        return answer
+
+    async with opened(fixed) as world:
+        assert not (await find(world)).get("isError")
+        token = world.token(allowed_tools=ALL, tenant_id="org_other")
+        refused = await find(world, token=token)
+        assert "a session of another caller" in said(refused)
+        assert not (await find(world)).get("isError")
+    assert [call["arguments"]["org"] for call in server.calls()] == ["org_acme", "org_acme"]
+
+
 async def test_a_session_that_the_server_ended_is_opened_again_once(opened: Open) -> None:
     server = McpServer(stateless=False)
     async with opened(server) as world:
@@ -242,6 +263,25 @@ async def test_what_no_check_can_read_is_withheld_a361(
     assert ("isError" not in answer or not answer["isError"]) is shown
     assert "Theirs" not in json.dumps(answer)
     assert "VGhlaXJz" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    ("told", "reason", "shown"),
+    [
+        ("No such note", "mcp_error", False),
+        ('{"message": "No such note"}', "mcp_error", True),
+        ('{"note": {"org": "org_other"}}', "foreign_record", False),
+    ],
+)
+async def test_an_error_of_a_checked_tool_is_an_error_and_not_a_leak(
+    opened: Open, told: str, reason: str, shown: bool
+) -> None:
+    """A text can't be checked and is dropped, but nobody is alarmed for it."""
+    async with opened(McpServer(result=lambda params: text(told, is_error=True)), CHECKED) as world:
+        result = await find(world)
+    assert result["isError"]
+    assert ("No such note" in said(result)) is shown
+    assert world.records[-1]["reason"] == reason
 
 
 async def test_redacted_fields_of_structured_content_stay_hidden_everywhere(opened: Open) -> None:
