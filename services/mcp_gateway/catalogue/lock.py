@@ -56,7 +56,7 @@ def lock_tool(tool: Tool) -> Published:
         "destructive": tool.destructive,
         "idempotent": tool.idempotent,
         "openWorld": tool.open_world or None,
-        "operation": f"{tool.operation.method} {tool.operation.path}",
+        "operation": tool.target,
         "query": tool.graphql.text if tool.graphql else None,
         "bind": dict(tool.bindings),
         "fill": {key: describe_fill(fill) for key, fill in tool.fill.items()} or None,

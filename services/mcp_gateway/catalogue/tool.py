@@ -183,6 +183,11 @@ class Tool:
     """How clients follow the job that a call starts; None if a call is over with its answer."""
 
     @property
+    def target(self) -> str:
+        """What a call reaches: `METHOD /path` of a REST API, or the name of an MCP server's tool."""
+        return self.remote or f"{self.operation.method} {self.operation.path}"
+
+    @property
     def credentials(self) -> dict[str, str]:
         """The arguments that credentials fill, each with the name of its credential."""
         return {

@@ -27,6 +27,7 @@ from mcp_gateway.openapi.document import SAFE_METHODS, FoundOperation, OpenApiDo
 from mcp_gateway.openapi.effects import (
     can_be_repeated,
     changes_by_get,
+    destroys,
     only_reads,
     reaches_people,
     undoes,
@@ -138,7 +139,7 @@ def propose(
             bindings, matched = _bindings(imported, bind)
             entry = _entry(found, names[found.key], bindings, tools)
             if document.is_mcp:
-                entry = replace(entry, operation=found.operation_id or "")
+                entry = _as_the_server_says(entry, found)
             entry = replace(
                 entry,
                 toolsets=toolsets[found.key],
@@ -272,6 +273,15 @@ def _with_usable_tasks(proposed: list[Proposed]) -> list[Proposed]:
         else one
         for one in proposed
     ]
+
+
+def _as_the_server_says(entry: ToolEntry, found: FoundOperation) -> ToolEntry:
+    """Write the hints of an MCP server out, so that a later list changes them only in a review."""
+    reads = found.method in SAFE_METHODS
+    changes_for_good = None if reads else destroys(found)
+    return replace(
+        entry, operation=found.operation_id or "", read_only=reads, destructive=changes_for_good
+    )
 
 
 def _leading_parameters(proposed: Sequence[Proposed]) -> dict[str, list[str]]:

@@ -36,6 +36,12 @@ def test_a_person_gets_tools_to_review_from_a_server_of_each_era(
     assert tools["find_notes"]["bind"] == {"org": "tenant_id"}
     assert tools["write_note"]["operation"] == "write.note"
     assert [name for name, tool in tools.items() if tool.get("expose", True)] == ["find_notes"]
+    hints = {name: (tool["read_only"], tool.get("destructive")) for name, tool in tools.items()}
+    assert hints == {
+        "find_notes": (True, None),
+        "write_note": (False, False),
+        "forget_all": (False, True),
+    }
     listed = json.loads((tmp_path / "mcp.json").read_text())["tools"]
     assert listed == sorted(TOOLS, key=lambda tool: str(tool["name"]))
     [tool] = load_catalogue(tmp_path / "tools.yaml").tools.values()
@@ -81,6 +87,24 @@ def test_an_import_again_keeps_edits_and_tells_what_the_server_changed(tmp_path:
     assert tools["find_notes"]["title"] == "Search my notes"
     for name in ("write_note", "forget_all", "steal_all"):
         assert tools[name]["expose"] is False
+
+
+def test_a_tool_that_only_sounds_like_reading_is_not_exposed(tmp_path: Path) -> None:
+    silent = {"name": "search_notes", "description": "Search notes.", "inputSchema": {}}
+    with served(McpServer(pages=[[silent]])) as url:
+        run(url, "--out", tmp_path)
+    [tool] = yaml.safe_load((tmp_path / "tools.yaml").read_text())["tools"].values()
+    assert (tool["read_only"], tool["destructive"], tool["expose"]) == (False, True, False)
+
+
+def test_a_hint_that_the_server_changes_later_changes_no_reviewed_tool(tmp_path: Path) -> None:
+    with served(McpServer()) as url:
+        run(url, "--out", tmp_path, "--all")
+    harmless = [{**tool, "annotations": {"readOnlyHint": True}} for tool in TOOLS]
+    with served(McpServer(pages=[harmless])) as url:
+        assert run(url, "--out", tmp_path).exit_code == 0
+    tool = load_catalogue(tmp_path / "tools.yaml").tools["forget_all"]
+    assert (tool.read_only, tool.destructive, tool.scope) == (False, True, "mcp:write")
 
 
 def test_a_header_comes_from_the_environment_and_is_in_no_file_or_output(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def _answer_of(tool: Tool, document: OpenApiDocument) -> Any:
     if tool.graphql is not None:
         return None
     try:
-        found = document.find(f"{tool.operation.method} {tool.operation.path}")
+        found = document.find(tool.target)
     except UnknownOperation:
         return None
     return find_answer(document, found)

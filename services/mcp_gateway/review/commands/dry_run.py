@@ -160,7 +160,7 @@ class _DryRun:
             if not open_paths:
                 lines += self.describe(call.tool, call.fill({INPUT: arguments}))
                 continue
-            lines.append(f"{call.tool.operation.method} {call.tool.operation.path}")
+            lines.append(call.tool.target)
             lines += [f"# {name} comes from {path}" for name, path in open_paths.items()]
         return lines
 

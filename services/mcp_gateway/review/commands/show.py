@@ -43,7 +43,7 @@ def _unseen(tool: Tool) -> dict[str, str]:
     limits = {"a minute": tool.limits.per_minute, "at once": tool.limits.concurrent}
     life = tool.lifecycle
     return {
-        "operation": "" if tool.composite else f"{tool.operation.method} {tool.operation.path}",
+        "operation": "" if tool.composite else tool.target,
         "calls": "; ".join(map(_call, tool.composite.calls)) if tool.composite else "",
         "scope": tool.scope,
         "toolsets": ", ".join(tool.toolsets),
