@@ -91,13 +91,21 @@ class Connection(asyncio.Protocol):
             self._unread.register(self._transport.get_extra_info("socket"), select.POLLIN)
         return not self._unread.poll(0)
 
-    def ask(self, request: bytes, *, until: float, bodiless: bool) -> "asyncio.Future[Answer]":
+    def ask(
+        self,
+        request: bytes,
+        *,
+        until: float,
+        bodiless: bool,
+        ends: Callable[[bytes | bytearray], bool] | None = None,
+    ) -> "asyncio.Future[Answer]":
         """Send a request.
 
         Args:
             request: the bytes of the whole request.
             until: the loop's time at which to fail with `TimeoutError`.
             bodiless: whether the answer has a length but no body, as for HEAD.
+            ends: tells from the body so far whether the rest is not needed.
 
         Returns:
             A future of the answer, which may fail with `Unanswered`, `TimeoutError` or
@@ -110,6 +118,7 @@ class Connection(asyncio.Protocol):
             return answer
         self._answer = answer
         self._bodiless = bodiless
+        self._ends = ends
         self._received = self._size = 0
         self._complete = self._dirty = False
         self._content: bytes | bytearray = b""
@@ -164,6 +173,9 @@ class Connection(asyncio.Protocol):
                 return
             self._dirty = True
         if self._complete:
+            self._finish()
+        elif self._ends is not None and self._ends(self._content):
+            self._dirty = True
             self._finish()
 
     def connection_lost(self, error: Exception | None) -> None:

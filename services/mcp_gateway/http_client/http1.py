@@ -73,7 +73,7 @@ class Http1Client:
         pool = self._pools.get((origin, partition)) or self._open_pool(origin, partition)
         until = asyncio.get_running_loop().time() + deadline
         try:
-            answer = await self._send(pool, request.method, written, until)
+            answer = await self._send(pool, request, written, until)
         except TimeoutError:
             raise deadline_passed(deadline) from None
         except (OSError, Unanswered) as error:
@@ -92,18 +92,18 @@ class Http1Client:
             headers.get(b"mcp-session-id", b"").decode("latin-1"),
         )
 
-    async def _send(self, pool: Pool, method: str, written: bytes, until: float) -> Answer:
+    async def _send(self, pool: Pool, request: HttpRequest, written: bytes, until: float) -> Answer:
         connection = pool.take()
         if connection is None:
             connection = await _connect(pool, until)
         try:
-            return await _ask(connection, method, written, until)
+            return await _ask(connection, request, written, until)
         except Unanswered as lost:
             # The API may close an idle connection just as the next request arrives (RFC 9112 §9.6).
             # Send the request again, unless the API may have seen it and repeating it is unsafe.
-            if not connection.reused or (lost.sent and method not in _SAFE):
+            if not connection.reused or (lost.sent and request.method not in _SAFE):
                 raise
-        return await _ask(await _connect(pool, until), method, written, until)
+        return await _ask(await _connect(pool, until), request, written, until)
 
     def _open_pool(self, origin: str, partition: str | None) -> Pool:
         parts = urlsplit(origin)
@@ -133,8 +133,11 @@ async def _connect(pool: Pool, until: float) -> Connection:
         return await pool.connect()
 
 
-async def _ask(connection: Connection, method: str, written: bytes, until: float) -> Answer:
-    answer = connection.ask(written, until=until, bodiless=method == "HEAD")
+async def _ask(
+    connection: Connection, request: HttpRequest, written: bytes, until: float
+) -> Answer:
+    bodiless = request.method == "HEAD"
+    answer = connection.ask(written, until=until, bodiless=bodiless, ends=request.ends)
     try:
         return await answer
     except asyncio.CancelledError:

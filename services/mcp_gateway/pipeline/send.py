@@ -137,7 +137,9 @@ class Sender:
         partition: str | None = ""
         if self._connections != "shared":
             partition = call.caller.tenant_id if self._connections == "per_tenant" else None
-        signed = HttpRequest(request.method, request.url, headers, request.body, partition)
+        signed = HttpRequest(
+            request.method, request.url, headers, request.body, partition, request.ends
+        )
         at_least = 0.0
         call.metrics.sent = True
         trace = call.metrics.trace

@@ -81,7 +81,8 @@ def write_request(
     message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
     if request_id:
         message["id"] = request_id
-    return HttpRequest("POST", url, tuple(headers), orjson.dumps(message))
+    ends = StreamEnd(request_id) if request_id else None
+    return HttpRequest("POST", url, tuple(headers), orjson.dumps(message), ends=ends)
 
 
 def write_parameter(value: str | int | bool) -> str:
@@ -95,6 +96,50 @@ def write_parameter(value: str | int | bool) -> str:
 def write_notification(url: str, method: str, protocol: Protocol) -> HttpRequest:
     """Write one notification of the handshake era, which has no answer."""
     return write_request(url, "", method, {}, protocol)
+
+
+class StreamEnd:
+    """Tells when an event stream has the answer to a request, or a question that nobody will answer.
+
+    A server may leave its stream open after the answer, and waits with its answer for one of ours.
+    """
+
+    def __init__(self, request_id: str) -> None:
+        """Take the id of the request."""
+        self._request_id = request_id
+        self._read = self._seen = 0
+
+    def __call__(self, body: bytes | bytearray) -> bool:
+        """Look at the events that are complete since the last time."""
+        # The end of an event may be cut in the middle of its line breaks.
+        start = max(self._read, self._seen - 2)
+        if (size := len(body)) < self._seen:
+            start = self._read = 0  # another answer to the same request, sent again
+        self._seen = size
+        end = max(body.rfind(b"\n\n", start), body.rfind(b"\n\r\n", start))
+        if end < 0:
+            return False
+        events = _events(bytes(body[self._read : end + 1]))
+        self._read = end + 1
+        return any(map(self._is_last, events))
+
+    def _is_last(self, event: bytes) -> bool:
+        if b'"id"' not in event:
+            return False
+        try:
+            message = orjson.loads(event)
+        except orjson.JSONDecodeError:
+            return False
+        if not isinstance(message, dict):
+            return False
+        return _is_question(message) or (
+            "method" not in message and message.get("id") == self._request_id
+        )
+
+
+def _is_question(message: Mapping[str, Any]) -> bool:
+    """Tell whether a message asks the client for more than a sign of life."""
+    return "id" in message and "method" in message and message["method"] != "ping"
 
 
 def read_reply(response: HttpResponse, request_id: str) -> Mapping[str, Any] | RpcError:
@@ -113,6 +158,7 @@ def read_reply(response: HttpResponse, request_id: str) -> Mapping[str, Any] | R
         candidates = [response.body]
     else:
         raise UnreadableAnswer("is neither JSON nor an event stream")
+    asks = False
     for candidate in candidates:
         if holds_more(candidate, (b",", b"[", b"{"), MOST_ANSWER_VALUES):
             raise UnreadableAnswer(f"holds more than {MOST_ANSWER_VALUES:,} values")
@@ -120,7 +166,10 @@ def read_reply(response: HttpResponse, request_id: str) -> Mapping[str, Any] | R
             message = read_json(candidate)
         except ValueError:
             continue
-        if not isinstance(message, dict) or message.get("id") != request_id or "method" in message:
+        if not isinstance(message, dict):
+            continue
+        asks = asks or _is_question(message)
+        if message.get("id") != request_id or "method" in message:
             continue
         if isinstance(result := message.get("result"), dict):
             return result
@@ -129,6 +178,8 @@ def read_reply(response: HttpResponse, request_id: str) -> Mapping[str, Any] | R
             return RpcError(
                 code if isinstance(code, int) else 0, said if isinstance(said, str) else ""
             )
+    if asks:
+        raise UnreadableAnswer("is a question that only a person or a model could answer")
     raise UnreadableAnswer("holds no answer to the request")
 
 

@@ -1,5 +1,6 @@
 """The exact HTTP request of one tool call."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -13,3 +14,5 @@ class HttpRequest(NamedTuple):
     partition: str | None = ""
     """Requests share connections only with those of the same partition; with None, this one gets a
     connection of its own, which is closed afterwards."""
+    ends: Callable[[bytes | bytearray], bool] | None = None
+    """Tells from the body so far whether the rest of the answer is not needed, so that a stream may stay open."""

@@ -1,6 +1,7 @@
 """Servers over sockets that do what no server should: no end, no sense, and other versions."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,13 @@ from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.requests.request import HttpRequest
 from support.in_process.gateway import World, a_world
-from support.in_process.mcp_server import MANIFEST, McpServer, served, write_manifest
+from support.in_process.mcp_server import (
+    MANIFEST,
+    McpServer,
+    served,
+    structured,
+    write_manifest,
+)
 
 LIMIT = 1 << 18
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -74,6 +81,43 @@ async def test_a_stream_without_end_is_given_up_a362(
     async with streaming(pieces) as url, in_front_of(url, tmp_path) as world:
         assert (await find(world))["isError"]
     assert world.records[-1]["reason"] == reason
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("size", [1, 100, 1 << 17])
+async def test_an_answer_counts_although_its_stream_stays_open(
+    line: bytes, size: int, tmp_path: Path
+) -> None:
+    """Progress and signs of life come before it; the whole arrives in pieces of some size."""
+    notes = {"notes": [{"text": "x" * 2000}]}
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        asked = json.loads(await reader.readexactly(length))
+        result = {"supportedVersions": ["2026-07-28"]}
+        if asked["method"] == "tools/call":
+            result = structured(notes)
+        ping = {"jsonrpc": "2.0", "id": asked["id"], "method": "ping"}
+        said = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {}}
+        last = {"jsonrpc": "2.0", "id": asked["id"], "result": result}
+        stream = b"".join(
+            b"data: " + json.dumps(one).encode() + line * 2 for one in (said, ping, last)
+        )
+        writer.write(HEAD)
+        for start in range(0, len(stream), size):
+            writer.write(stream[start : start + size])
+            await writer.drain()
+        await reader.read()  # until the gateway closes the connection
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp"
+        async with in_front_of(url, tmp_path) as world:
+            result = await find(world)
+    assert not result.get("isError"), result
+    assert json.loads(result["content"][0]["text"]) == notes
 
 
 @pytest.mark.parametrize("session", ["with space", "x" * 600, "ümlaut"])

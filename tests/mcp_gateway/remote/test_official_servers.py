@@ -26,6 +26,7 @@ tools:
   count_slowly: {operation: count_slowly}
   fail: {operation: fail}
   draw: {operation: draw}
+  ask: {operation: ask}
 """
 
 
@@ -90,3 +91,13 @@ async def test_progress_a_failure_and_a_picture_are_read_as_the_server_meant_the
     assert world.records[-1]["outcome"] == "error"
     [picture] = (await call(world, "draw"))["content"]
     assert (picture["type"], picture["mimeType"]) == ("image", "image/png")
+
+
+async def test_a_question_of_an_official_server_reaches_nobody_and_ends_the_call_a363(
+    world: World,
+) -> None:
+    result = await call(world, "ask")
+    assert result["isError"]
+    assert "password" not in json.dumps(result)
+    assert (world.records[-1]["cost"], world.records[-1]["outcome"]) == (0, "error")
+    assert not (await call(world, "count_slowly")).get("isError")

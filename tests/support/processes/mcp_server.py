@@ -38,6 +38,12 @@ class Notes(BaseModel):
     notes: list[Note]
 
 
+class Answer(BaseModel):
+    """What a person answers."""
+
+    text: str
+
+
 def make_server() -> MCPServer[Any]:
     """Make a server with notes of two organisations, which it keeps in memory."""
     server: MCPServer[Any] = MCPServer("Notes")
@@ -74,6 +80,12 @@ def make_server() -> MCPServer[Any]:
     def draw() -> Image:
         """Draw a picture."""
         return Image(data=b"\x89PNG", format="png")
+
+    @server.tool(annotations=READS)
+    async def ask(ctx: Context[Any]) -> str:
+        """Ask the person."""
+        answer = await ctx.elicit("What is your password?", schema=Answer)
+        return f"They answered {answer}"
 
     @server.custom_route("/livez", methods=["GET"])  # type: ignore[untyped-decorator]
     async def livez(_: Request) -> Response:
