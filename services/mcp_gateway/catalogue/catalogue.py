@@ -18,9 +18,17 @@ from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate, Skill, Webhook
 from mcp_gateway.catalogue.search import SearchIndex
 from mcp_gateway.catalogue.security_scheme import SecurityScheme
-from mcp_gateway.catalogue.tool import FormerName, Tool
+from mcp_gateway.catalogue.tool import FormerName, Icon, Tool
 
 _MAX_CACHED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """What clients may show of the server besides its name."""
+
+    website: str = ""
+    icons: tuple[Icon, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class ApiPart:
     """Whether the API is an MCP server itself."""
     webhooks: tuple[Webhook, ...] = ()
     """The webhooks by which the API tells of changes."""
+    appearance: Appearance = field(default_factory=Appearance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class Catalogue:
     """Callers who may use more tools than this find them by search; None lists every tool."""
     apis: Mapping[str, ApiPart] = field(default_factory=dict)
     """The APIs by name; the name of a gateway's only API may be empty."""
+    appearance: Appearance = field(default_factory=Appearance)
+    """That of the first API."""
     index: SearchIndex = field(default_factory=lambda: SearchIndex(()))
     toolsets: Toolsets = field(default_factory=lambda: Toolsets.of({}))
     former: Mapping[str, tuple[Tool, FormerName]] = field(default_factory=dict)
@@ -83,6 +94,7 @@ class Catalogue:
         prompts = sorted(prompts, key=lambda prompt: prompt.name)
         resources = sorted(resources, key=lambda resource: resource.name)
         templates = sorted(templates, key=lambda template: template.name)
+        appearance = next((part.appearance for part in (apis or {}).values()), Appearance())
         webhooks = [one for part in (apis or {}).values() for one in part.webhooks]
         skills = sorted(skills, key=lambda skill: skill.name)
         content: dict[str, Any] = {
@@ -94,6 +106,7 @@ class Catalogue:
             "search_above": search_above,
             **({"skills": skills} if skills else {}),
             **({"webhooks": webhooks} if webhooks else {}),
+            **({"appearance": appearance} if appearance != Appearance() else {}),
         }
         titles = {api: part.title for api, part in (apis or {}).items() if api}
         if titles:
@@ -116,6 +129,7 @@ class Catalogue:
             ),
             search_above=search_above,
             apis=apis or {},
+            appearance=appearance,
             index=SearchIndex(by_name.values() if searched else ()),
             toolsets=Toolsets.of(
                 {tool.name: tool.toolsets for tool in by_name.values()},
@@ -139,6 +153,7 @@ class Catalogue:
             prompts=self.prompts.values(),
             resources=self.resources.values(),
             templates=[one for one in self.templates.values() if one.tool in names],
+            skills=self.skills.values(),
             search_above=self.search_above,
             apis=self.apis,
         )
@@ -271,6 +286,7 @@ _ADDED: Mapping[str, Any] = {
     "remote_headers": {},
     "composite": None,
     "task": None,
+    "icons": (),
 }
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mcp_gateway.catalogue.tool import Icon
 from mcp_gateway.results.fields import FieldPath
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -45,6 +46,7 @@ class Prompt:
     """Names of the resources that precede the text."""
     tools: tuple[str, ...] = ()
     """Tools that the prompt needs: callers who may not use all of them don't see the prompt."""
+    icons: tuple[Icon, ...] = ()
 
     def fill(self, values: Mapping[str, str]) -> str:
         """Return the text with its arguments filled in; a missing argument becomes empty text.

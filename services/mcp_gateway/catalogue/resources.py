@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from mcp_gateway.catalogue.prompts import ListedValues
+from mcp_gateway.catalogue.tool import Icon
 from mcp_gateway.results.fields import FieldPath
 
 _VALUE = re.compile(r"[^/?#]+")
@@ -29,6 +30,7 @@ class McpResource:
     """The URI by which clients read it."""
     blob: str = ""
     """Base64 of binary content."""
+    icons: tuple[Icon, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class McpResourceTemplate:
     tool: str
     listed: Mapping[str, ListedValues] = field(default_factory=dict)
     """Variables to where their completions come from."""
+    icons: tuple[Icon, ...] = ()
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -116,6 +116,25 @@ class FormerName:
 
 
 @dataclass(frozen=True, slots=True)
+class Icon:
+    """A picture that clients may show (MCP 2025-11-25, Icons)."""
+
+    src: str
+    """An https URL, or a `data:` URL with the picture itself."""
+    mime_type: str = ""
+    sizes: tuple[str, ...] = ()
+    """Each `WxH` or `any`; empty if the picture fits every size."""
+    theme: str = ""
+    """`light` or `dark`, for the background that the picture is made for."""
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """The icon as clients read it."""
+        members = {"mimeType": self.mime_type, "sizes": list(self.sizes), "theme": self.theme}
+        return {"src": self.src, **{name: value for name, value in members.items() if value}}
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A named, described and authorized way to call one upstream operation."""
 
@@ -182,6 +201,8 @@ class Tool:
     task: Task | None = None
     """How clients follow the job that a call starts; None if a call is over with its answer."""
 
+    icons: tuple[Icon, ...] = ()
+
     @property
     def target(self) -> str:
         """What a call reaches: `METHOD /path` of a REST API, or the name of an MCP server's tool."""
@@ -220,4 +241,10 @@ def publish_tool(tool: Tool) -> dict[str, Any]:
             "idempotentHint": tool.idempotent,
             "openWorldHint": tool.open_world,
         },
+        **publish_icons(tool.icons),
     }
+
+
+def publish_icons(icons: Sequence[Icon]) -> dict[str, Any]:
+    """Return the member `icons` of what has some, and nothing otherwise."""
+    return {"icons": [icon.published for icon in icons]} if icons else {}

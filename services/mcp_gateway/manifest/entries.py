@@ -10,11 +10,13 @@ from mcp_gateway.catalogue.fill import Constant, Fill, FromCredential, Omitted
 from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.catalogue.tool import (
     DeclaredPagination,
+    Icon,
     Lifecycle,
     ResponseCheck,
     Shape,
     ToolLimits,
 )
+from mcp_gateway.manifest.appearance import read_icons
 from mcp_gateway.manifest.apps.make import AppEntry, read_app
 from mcp_gateway.manifest.composing.entry import CompositeEntry
 from mcp_gateway.manifest.former import FormerEntry
@@ -69,6 +71,7 @@ class ToolEntry:
     """The name of the API among several."""
     composite: CompositeEntry | None = None
     task: TaskEntry | None = None
+    icons: tuple[Icon, ...] = ()
 
 
 def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
@@ -125,6 +128,7 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         ),
         app=read_app(value.get("app")),
         task=read_task(value["task"]) if "task" in value else None,
+        icons=read_icons(value),
     )
 
 

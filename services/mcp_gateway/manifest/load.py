@@ -7,17 +7,18 @@ problem with its file, tool, key and fix.
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gatepost.document import DocumentError, read_document
 from gatepost.text.hidden import write_line
-from mcp_gateway.catalogue.catalogue import ApiPart, Catalogue
+from mcp_gateway.catalogue.catalogue import ApiPart, Appearance, Catalogue
 from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate, Skill, Webhook
 from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.manifest.appearance import read_icons
 from mcp_gateway.manifest.apps.make import add_apps
 from mcp_gateway.manifest.composing.entry import composite_problems
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
@@ -61,9 +62,10 @@ class Manifest:
     api: str = ""
     """The name of the API among several, in whose toolset all of its tools are."""
     prefix: str = ""
+    """Precedes the names of tools, prompts and resources here, but not in the file."""
     is_mcp: bool = False
     """Whether `openapi` is the tool list of an MCP server."""
-    """Precedes the names of tools, prompts and resources here, but not in the file."""
+    appearance: Appearance = field(default_factory=Appearance)
 
 
 def load_catalogue(path: Path) -> Catalogue:
@@ -95,7 +97,11 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
         search_above=manifest.search_above,
         apis={
             manifest.api: ApiPart(
-                manifest.name, document.security_schemes, document.is_mcp, manifest.webhooks
+                manifest.name,
+                document.security_schemes,
+                document.is_mcp,
+                manifest.webhooks,
+                manifest.appearance,
             )
         },
     )
@@ -266,6 +272,7 @@ def load_manifest(path: Path) -> Manifest:
         templates=templates,
         skills=skills,
         webhooks=read_events(source),
+        appearance=Appearance(source.get("website", ""), read_icons(source)),
         files=tuple(_files(source, path.parent)),
     )
 

@@ -122,6 +122,7 @@ def make_tool(
         slow=entry.slow,
         mirror=dict(entry.mirror),
         former=name_former(entry, schema),
+        icons=entry.icons,
     )
 
 
@@ -184,6 +185,7 @@ def make_composite(
         slow=entry.slow,
         api=entry.api,
         former=name_former(entry, parts.input_schema),
+        icons=entry.icons,
         composite=parts.composite,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_gateway.catalogue.prompts import PLACEHOLDER, ListedValues, Prompt, PromptArgument
-from mcp_gateway.manifest.titles import title_of
+from mcp_gateway.manifest.appearance import read_icons, title_of
 from mcp_gateway.results.fields import parse_field
 from mcp_gateway.text import tidy_text
 
@@ -47,6 +47,7 @@ def read_prompts(source: Mapping[str, Any]) -> tuple[tuple[Prompt, ...], list[st
                 text=tidy_text(value["text"]),
                 attach=tuple(value.get("attach", ())),
                 tools=tuple(value.get("tools", ())),
+                icons=read_icons(value),
             )
         )
     return tuple(prompts), problems

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mcp_gateway.catalogue.resources import VARIABLE, McpResource, McpResourceTemplate
+from mcp_gateway.manifest.appearance import read_icons, title_of
 from mcp_gateway.manifest.read_prompts import read_listed
-from mcp_gateway.manifest.titles import title_of
 from mcp_gateway.text import tidy_text
 
 _LARGEST = 1 << 20
@@ -28,7 +28,7 @@ def read_resources(
     problems: list[str] = []
     for name, value in source.items():
         title, description = title_of(name, value), tidy_text(value.get("description", ""))
-        uri = value.get("uri", usual_uri(name))
+        uri, icons = value.get("uri", usual_uri(name)), read_icons(value)
         if "tool" in value:
             templates.append(
                 McpResourceTemplate(
@@ -38,6 +38,7 @@ def read_resources(
                     uri,
                     value["tool"],
                     {key: read_listed(said) for key, said in value.get("complete", {}).items()},
+                    icons,
                 )
             )
             continue
@@ -50,7 +51,7 @@ def read_resources(
             problems.append(f"resources.{name}.file: {value['file']} {error}")
             continue
         blob = b64encode(data).decode() if binary else ""
-        resources.append(McpResource(name, title, description, mime_type, text, uri, blob))
+        resources.append(McpResource(name, title, description, mime_type, text, uri, blob, icons))
     return tuple(resources), tuple(templates), problems
 
 

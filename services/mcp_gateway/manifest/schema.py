@@ -111,6 +111,42 @@ def _fields(description: str) -> _Schema:
     }
 
 
+_ICONS: _Schema = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 8,
+    "description": "Pictures that clients may show.",
+    "errorMessage": "must be a list of icons, such as [{src: https://example.com/icon.png}]",
+    "items": _closed(
+        "A picture.",
+        ("src",),
+        src={
+            "type": "string",
+            "pattern": r"^(https://[^\s/]+/[^\s]*|data:image/(png|jpeg|webp|svg\+xml);base64,[A-Za-z0-9+/]+=*)$",
+            "maxLength": 14_000,
+            "description": "Its https URL, or the picture itself as a `data:` URL.",
+            "errorMessage": "must be an https URL, or a data: URL in base64 of a PNG, JPEG, WebP or SVG of at "
+            "most 10 KB",
+        },
+        mime_type={
+            "enum": ["image/png", "image/jpeg", "image/webp", "image/svg+xml"],
+            "description": "Its media type, if the URL does not tell it.",
+            "errorMessage": "must be image/png, image/jpeg, image/webp or image/svg+xml",
+        },
+        sizes={
+            "type": "array",
+            "items": {"type": "string", "pattern": r"^(any|[1-9]\d{0,3}x[1-9]\d{0,3})$"},
+            "minItems": 1,
+            "description": "Sizes in pixels that it has; by default it fits every size.",
+            "errorMessage": "must be a list of sizes, such as [48x48] or [any]",
+        },
+        theme={
+            "enum": ["light", "dark"],
+            "description": "The background that it is made for.",
+            "errorMessage": "must be light or dark",
+        },
+    ),
+}
 _GRAPHQL = _closed(
     "A query of a GraphQL endpoint, instead of `operation`.",
     ("query",),
@@ -262,6 +298,7 @@ _TOOL = _closed(
     ),
     graphql=_GRAPHQL,
     title=_text(200, "The name that people see on the consent page."),
+    icons=_ICONS,
     description=_text(
         8000, "The description by which the model decides whether and how to use the tool."
     ),
@@ -460,6 +497,7 @@ _PROMPT = _closed(
     "A text that a person can start from.",
     ("text",),
     title=_text(200, "The name that people see."),
+    icons=_ICONS,
     description=_text(2000, "The purpose of the prompt."),
     arguments={
         "type": "object",
@@ -488,6 +526,7 @@ _PROMPT = _closed(
 _RESOURCE = _closed(
     "A document that a model may read.",
     title=_text(200, "The name that people see."),
+    icons=_ICONS,
     description=_text(2000, "The subject of the document."),
     mime_type={
         "type": "string",
@@ -609,6 +648,14 @@ SCHEMA: _Schema = {
         ("version", "name", "tools"),
         version={"const": 1, "description": "Always 1.", "errorMessage": "must be 1"},
         name=_text(200, "The product's name."),
+        website={
+            "type": "string",
+            "pattern": r"^https://[^\s/]+(/[^\s]*)?$",
+            "maxLength": 500,
+            "description": "The product's website, which clients may show.",
+            "errorMessage": "must be an https URL",
+        },
+        icons=_ICONS,
         openapi=_text(1000, "Path of the OpenAPI document, relative to the manifest."),
         mcp=_text(1000, "Path of the tool list of an MCP server, relative to the manifest."),
         hosts={

@@ -6,6 +6,7 @@ from typing import Any
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.prompts import Prompt, PromptArgument
 from mcp_gateway.catalogue.resources import McpResource
+from mcp_gateway.catalogue.tool import publish_icons
 from mcp_gateway.server_features.resources import write_contents
 
 
@@ -22,6 +23,7 @@ def describe_prompt(prompt: Prompt) -> dict[str, Any]:
         "name": prompt.name,
         "title": prompt.title,
         "description": prompt.description or prompt.title,
+        **publish_icons(prompt.icons),
     }
     if prompt.arguments:
         described["arguments"] = [_describe_argument(argument) for argument in prompt.arguments]

@@ -5,6 +5,7 @@ from typing import Any
 
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
+from mcp_gateway.catalogue.tool import publish_icons
 
 
 def describe_resource(resource: McpResource) -> dict[str, Any]:
@@ -51,5 +52,5 @@ def write_block(uri: str, block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(named: McpResource | McpResourceTemplate) -> dict[str, Any]:
-    described = {"name": named.name, "title": named.title}
+    described = {"name": named.name, "title": named.title, **publish_icons(named.icons)}
     return {**described, "description": named.description} if named.description else described

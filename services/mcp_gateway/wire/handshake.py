@@ -258,7 +258,7 @@ async def _initialize(server: Server, incoming: Incoming) -> bytes:
         {
             "protocolVersion": asked if known else LATEST_HANDSHAKE_VERSION,
             "capabilities": {**server.capabilities, **extensions},
-            "serverInfo": server.info,
+            "serverInfo": server.introduction,
             "instructions": server.instructions,
         }
     )

@@ -256,6 +256,7 @@ async def _discover(server: Server, _: Incoming) -> bytes:
             },
             "instructions": server.instructions,
             **_cacheable(server),
+            "_meta": {SERVER_INFO_META_KEY: server.introduction},
         }
     )
 

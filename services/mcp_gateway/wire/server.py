@@ -11,6 +11,7 @@ from gatepost.clock import Now
 from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.resources import Skill
+from mcp_gateway.catalogue.tool import publish_icons
 from mcp_gateway.elicitation.answers import Answers
 from mcp_gateway.elicitation.confirmations import Confirmations
 from mcp_gateway.elicitation.seal import Sealer
@@ -52,11 +53,16 @@ class Server:
     completions: Completions = field(init=False)
     info: Mapping[str, str] = field(init=False)
     """The server as an MCP `Implementation`, which every modern answer includes."""
+    introduction: Mapping[str, Any] = field(init=False)
+    """The same with what clients show of it, for the answer that begins a conversation."""
 
     def __post_init__(self) -> None:
         """Prepare the values that are the same in every answer."""
         info = {"name": self.name, "title": self.name, "version": self.version}
+        shown = self.catalogue.appearance
+        website = {"websiteUrl": shown.website} if shown.website else {}
         object.__setattr__(self, "info", info)
+        object.__setattr__(self, "introduction", {**info, **website, **publish_icons(shown.icons)})
         object.__setattr__(self, "listing", Listing(self.catalogue))
         object.__setattr__(self, "completions", Completions(self.now))
 

@@ -66,7 +66,13 @@ def load_apis(apis: Sequence[Api], *, name: str = "", note: Note = lambda files:
         skills=[skill for one in manifests for skill in one.skills],
         search_above=min(searching, default=None),
         apis={
-            one.api: ApiPart(one.name, document.security_schemes, document.is_mcp, one.webhooks)
+            one.api: ApiPart(
+                one.name,
+                document.security_schemes,
+                document.is_mcp,
+                one.webhooks,
+                one.appearance,
+            )
             for one, document in zip(manifests, documents, strict=True)
         },
     )
