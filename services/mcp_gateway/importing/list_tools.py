@@ -91,4 +91,10 @@ def _write(tools: list[dict[str, Any]]) -> bytes:
     kept = [{key: tool[key] for key in _KEPT if key in tool} for tool in tools]
     kept.sort(key=lambda tool: str(tool.get("name")))
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    return escape_text(orjson.dumps({"tools": kept}, option=options).decode()).encode()
+    try:
+        written = orjson.dumps({"tools": kept}, option=options)
+    except orjson.JSONEncodeError:
+        raise FetchError(
+            "a tool of its list can't be kept: a schema is nested too deeply"
+        ) from None
+    return escape_text(written.decode()).encode()

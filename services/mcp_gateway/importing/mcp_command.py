@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from pydantic import SecretStr
 
-from gatepost.document import DocumentError
+from gatepost.document import DocumentError, parse_document
 from gatepost.text.hidden import write_line
 from gatepost_cli.url import Url
 from mcp_gateway.apis.api_settings import require_sendable
@@ -86,7 +85,7 @@ def _load(source: str, headers: dict[str, str]) -> OpenApiDocument:
         else:
             url = _SERVER.convert(source, None, None)
             content = asyncio.run(list_tools(url, headers))
-            document = read_openapi(orjson.loads(content), Source({}, content))
+            document = read_openapi(parse_document(content), Source({}, content))
     except (DocumentError, FetchError) as error:
         raise click.ClickException(write_line(f"{place_of(source)}: {error}")) from None
     if not document.is_mcp:

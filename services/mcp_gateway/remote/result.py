@@ -49,7 +49,10 @@ def read_result(
     texts, blocks = _read_content(reply.get("content", []), name)
     structured = reply.get("structuredContent")
     if structured is not None and not failed:
-        body, kind = write_json(structured), _JSON
+        try:
+            body, kind = write_json(structured), _JSON
+        except ValueError:
+            raise UnreadableAnswer("is nested too deeply") from None
     else:
         body, kind = "\n\n".join(texts).encode(errors="replace"), _TEXT
         if len(texts) == 1 and body.lstrip()[:1] in (b"{", b"["):
@@ -86,7 +89,10 @@ def _read_part(part: Any, name: str) -> Iterator[str | Block]:
         case {"type": "image" | "audio" as kind, "data": str(data), "mimeType": str(media)}:
             if not _is_media(media) or not media.startswith(f"{kind}/"):
                 raise UnreadableAnswer("holds content of a malformed type")
-            yield {"type": kind, "data": _require_base64(data), "mimeType": media}
+            if is_text(media):
+                yield _decode(data)  # such as SVG, in which instructions could hide from the guard
+            else:
+                yield {"type": kind, "data": _require_base64(data), "mimeType": media}
         case {"type": "resource", "resource": {"text": str(text)}}:
             yield text
         case {"type": "resource", "resource": {"blob": str(data)} as resource}:
@@ -95,7 +101,7 @@ def _read_part(part: Any, name: str) -> Iterator[str | Block]:
                 raise UnreadableAnswer("holds content of a malformed type")
             if is_text(media):
                 # As a file, text would reach the model whole and unguarded.
-                yield b64decode(_require_base64(data)).decode(errors="replace")
+                yield _decode(data)
             else:
                 resource = {"uri": f"gatepost:{name}", "mimeType": media}
                 yield {"type": "resource", "resource": {**resource, "blob": _require_base64(data)}}
@@ -106,6 +112,10 @@ def _read_part(part: Any, name: str) -> Iterator[str | Block]:
 
 def _is_media(media: str) -> bool:
     return _MEDIA_TYPE.fullmatch(media) is not None
+
+
+def _decode(data: str) -> str:
+    return b64decode(_require_base64(data)).decode(errors="replace")
 
 
 def _require_base64(data: str) -> str:

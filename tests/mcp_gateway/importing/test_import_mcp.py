@@ -11,6 +11,8 @@ from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.importing.mcp_command import import_mcp
 from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.review.commands.dry_run import dry_run
+from mcp_gateway.review.commands.list import list_command
+from mcp_gateway.review.commands.show import show
 from support.in_process.mcp_server import TOOLS, McpServer, served
 
 
@@ -143,6 +145,21 @@ def test_a_server_that_lists_nothing_is_told_and_nothing_is_written(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("depth", [210, 300, 900])
+def test_a_schema_that_is_nested_too_deeply_is_told(depth: int, tmp_path: Path) -> None:
+    schema = {"properties": {"x": json.loads('{"not":' * depth + "{}" + "}" * depth)}}
+    tool = {"name": "deep", "inputSchema": {"type": "object", **schema}}
+    with served(McpServer(pages=[[tool]])) as url:
+        result = run(url, "--out", tmp_path / "new")
+    assert result.exit_code == 1
+    assert "is nested" in result.output
+    file = tmp_path / "list.json"
+    file.write_text(json.dumps({"tools": [tool]}))
+    result = run(file, "--out", tmp_path / "new")
+    assert result.exit_code == 1
+    assert "is nested" in result.output
+
+
 def test_a_list_without_end_is_given_up(tmp_path: Path) -> None:
     with served(McpServer(pages=[[] for _ in range(200)])) as url:
         result = run(url, "--out", tmp_path)
@@ -186,6 +203,16 @@ def test_an_openapi_document_and_a_tool_list_are_not_taken_for_each_other(tmp_pa
     api = tmp_path / "api.json"
     api.write_text(json.dumps({"openapi": "3.1.0", "paths": {}}))
     assert "not an answer to tools/list" in run(api, "--out", tmp_path / "new").output
+
+
+def test_reviews_name_the_servers_own_tool(tmp_path: Path) -> None:
+    file = tmp_path / "list.json"
+    file.write_text(json.dumps({"tools": TOOLS}))
+    run(file, "--out", tmp_path, "--all")
+    manifest = str(tmp_path / "tools.yaml")
+    assert "write.note\n" in CliRunner().invoke(list_command, [manifest]).output
+    shown = CliRunner().invoke(show, ["write_note", "--manifest", manifest]).output
+    assert "operation: write.note" in shown
 
 
 def test_a_dry_run_shows_the_message_that_a_call_sends(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def list_command(path: Path, as_json: bool) -> None:
         print_rows(listed, lambda one: one.name, as_json=True, none="No tool is exposed.")
         return
     rows = [
-        (one.name, one.scope, one.effect, str(one.tokens), f"{one.method} {one.path}")
+        (one.name, one.scope, one.effect, str(one.tokens), catalogue.tools[one.name].target)
         for one in listed
     ]
     rows.insert(0, ("TOOL", "SCOPE", "EFFECT", "TOKENS", "OPERATION"))
