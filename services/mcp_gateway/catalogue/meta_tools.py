@@ -10,6 +10,7 @@ from typing import Any
 
 from mcp_gateway.catalogue.tool import ArgumentProblem
 from mcp_gateway.catalogue.validation import make_validator
+from mcp_gateway.results.fields import PLACE_PATTERN
 
 SEARCH = "search_tools"
 DESCRIBE = "describe_tool"
@@ -80,6 +81,13 @@ META_TOOLS: Mapping[str, MetaTool] = MappingProxyType(
                 arguments={
                     "type": "object",
                     "description": f"The tool's own arguments, as {DESCRIBE} shows them.",
+                },
+                fields={
+                    "type": "array",
+                    "items": {"type": "string", "maxLength": 200, "pattern": PLACE_PATTERN},
+                    "maxItems": 50,
+                    "description": "The fields of the answer to keep, such as `id` and `owner.email`, "
+                    "or `data[].id` of each item of a list; without it, the whole answer.",
                 },
             ),
             _meta_tool(

@@ -16,6 +16,7 @@ from mcp_gateway.limits.port import Reservation
 from mcp_gateway.named_tuples import replace_field
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.results.answer import Answer
+from mcp_gateway.results.fields import FieldPath
 
 if TYPE_CHECKING:
     from mcp_gateway.pipeline.trace import Trace
@@ -73,6 +74,8 @@ class ToolCall(NamedTuple):
     """The response's JSON, if `check_response` read it."""
     former: FormerName | None = None
     """The former name by which the client called the tool. Set by `unwrap_execute`."""
+    fields: tuple[FieldPath, ...] = ()
+    """The fields of the answer that the model wants; empty for all. Set by `unwrap_execute`."""
 
     def with_tool(self, tool: Tool) -> "ToolCall":
         """Return a copy with the tool that was found."""

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from mcp_gateway.catalogue import catalogue
+from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.manifest.load import load_catalogue
 from support.in_process.gateway import World, a_world
 
@@ -148,6 +149,61 @@ async def test_an_executed_tool_is_called_and_recorded_under_its_own_name(
     assert [record["tool"] for record in shop.records] == ["list_invoices"]
 
 
+INVOICES = orjson.dumps(
+    {
+        "data": [
+            {"id": "i1", "owner": {"email": "ada@acme.example", "secret": "s"}, "lines": [1, 2]},
+            {"id": "i2", "owner": None, "note": "late"},
+        ],
+        "total": 2,
+    }
+)
+
+
+@BOTH
+async def test_a_model_reads_only_the_fields_that_it_asks_for(shop: World, era: str) -> None:
+    shop.api.answer = lambda _: HttpResponse(200, "application/json; charset=utf-8", INVOICES)
+    inner = {"name": "list_invoices", "fields": ["data[].id", "data[].owner.email", "total"]}
+    result = await shop.call(era, "execute_tool", inner)
+    asked = {
+        "data": [{"id": "i1", "owner": {"email": "ada@acme.example"}}, {"id": "i2"}],
+        "total": 2,
+    }
+    assert result["structuredContent"] == asked
+    assert len(result["content"]) == 1
+
+
+@BOTH
+async def test_a_model_that_asks_for_other_fields_is_told_which_there_are(
+    shop: World, era: str
+) -> None:
+    shop.api.answer = lambda _: HttpResponse(200, "application/json", INVOICES)
+    inner = {"name": "list_invoices", "fields": ["data[].id", "data[].mail", "items[]"]}
+    result = await shop.call(era, "execute_tool", inner)
+    assert result["structuredContent"] == {"data": [{"id": "i1"}, {"id": "i2"}]}
+    assert result["content"][1]["text"] == (
+        "The answer does not have: data[].mail, items[]. Its fields are: data[].id, "
+        "data[].owner.email, data[].owner.secret, data[].lines[], data[].owner, data[].note, total."
+    )
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("status", "media_type", "body", "shown"),
+    [
+        (200, "text/plain", b"just text", "just text"),
+        (200, "application/json", b"not JSON", "not JSON"),
+        (404, "application/json", b'{"error":"no such shop"}', "no such shop"),
+    ],
+)
+async def test_an_answer_without_fields_is_shown_whatever_a_model_asks_for(
+    shop: World, era: str, status: int, media_type: str, body: bytes, shown: str
+) -> None:
+    shop.api.answer = lambda _: HttpResponse(status, media_type, body)
+    result = await shop.call(era, "execute_tool", {"name": "list_invoices", "fields": ["id"]})
+    assert shown in result["content"][0]["text"]
+
+
 @BOTH
 async def test_unknown_and_forbidden_tools_look_alike_to_all_three(shop: World, era: str) -> None:
     token = shop.token(allowed_tools=["@invoice", "@customer"])
@@ -182,6 +238,8 @@ async def test_an_executed_tool_needs_the_scope_a_direct_call_needs(shop: World)
         ("execute_tool", {}, "name: is required"),
         ("execute_tool", {"name": "get_plan", "arguments": 5}, "arguments: "),
         ("execute_tool", {"name": "get_plan", "arguments": {}}, "id: is required"),
+        ("execute_tool", {"name": "get_plan", "fields": ["a..b"]}, "fields[0]: "),
+        ("execute_tool", {"name": "get_plan", "fields": {"id": True}}, "fields: "),
         ("search_tools", {"query": ""}, "query: must be at least 1"),
         ("search_tools", {"query": "a", "limit": 1000}, "limit: must be at most 25"),
         ("describe_tool", {"tool": "get_plan"}, "tool: "),

@@ -1,6 +1,7 @@
 """The last step: turn the upstream's answer into the result for the model."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -16,9 +17,11 @@ from mcp_gateway.pipeline.call import (
     tool_error,
     try_again_in,
 )
+from mcp_gateway.requests.bodies import is_json
 from mcp_gateway.results.answer import Answer, TooMuch, read_answer
 from mcp_gateway.results.content import UNTRUSTED, Unshapeable, shape_answer
 from mcp_gateway.results.instructions import find_instructions
+from mcp_gateway.results.selection import Selection
 from mcp_gateway.text import strip_text
 from mcp_gateway.upstream.error_answers import describe_refusal, read_said
 from mcp_gateway.upstream.graphql_errors import graphql_errors
@@ -62,6 +65,12 @@ def _shape(call: ToolCall, response: HttpResponse, now: Now) -> ToolResult:
             if answer is not None and (said := graphql_errors(answer.value)):
                 text = "The API could not do this:\n" + "\n".join(f"- {line}" for line in said)
                 return _fail(call, text, "graphql_error")
+        selection = None
+        if call.fields and is_json(response.content_type.partition(";")[0].strip().lower()):
+            answer = answer or _read(response.body, exact=True)
+            if answer is not None:
+                selection = Selection(call.fields, shape.edit)
+                shape = replace(shape, edit=selection.edit)
         name = f"{call.name}/{call.id}"
         shaped = shape_answer(response, shape, name=name, given=call.arguments, answer=answer)
     except Unshapeable:
@@ -75,6 +84,11 @@ def _shape(call: ToolCall, response: HttpResponse, now: Now) -> ToolResult:
         _report(call, shaped.instructions)
         if shape.guard == "block":
             return _fail(call, _TALKS, "instructions")
+    if selection is not None and selection.note:
+        note = strip_text(selection.note)
+        # Names of fields are the API's words too.
+        if shape.guard == "off" or find_instructions(note) is None:
+            shaped.content.append({"type": "text", "text": note})
     if response.blocks:
         shaped.content = [*(shaped.content if response.body else ()), *response.blocks]
     return ToolResult(shaped.content, shaped.structured, status=response.status, meta=shaped.meta)

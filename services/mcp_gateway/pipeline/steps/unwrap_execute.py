@@ -6,6 +6,7 @@ from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.coercion import coerce_arguments
 from mcp_gateway.catalogue.meta_tools import EXECUTE, META_TOOLS
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
+from mcp_gateway.results.fields import parse_field
 
 RENAMED = "gatepost/renamed"
 """The member of a result's `_meta` that has the present name of a tool that was called by a former one."""
@@ -25,7 +26,11 @@ def unwrap_execute(catalogue: Catalogue) -> Step:
             execute = META_TOOLS[EXECUTE]
             given = coerce_arguments(execute.input_schema, call.arguments)
             if not execute.validate(given) and given["name"] not in META_TOOLS:
-                call = call._replace(name=given["name"], arguments=given.get("arguments", {}))
+                call = call._replace(
+                    name=given["name"],
+                    arguments=given.get("arguments", {}),
+                    fields=tuple(map(parse_field, given.get("fields", ()))),
+                )
         return go_on(call)
 
     def step_with_former_names(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
