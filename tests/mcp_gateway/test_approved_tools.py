@@ -193,6 +193,35 @@ async def test_two_directories_must_both_have_approved_a_tool(folder: Path) -> N
         assert "create_task" not in await listed(world)
 
 
+async def test_words_that_one_of_two_directories_approved_are_not_served_a384(folder: Path) -> None:
+    change(folder, OTHER_WORDS)
+    run(folder, "--approved", "openai")
+    change(folder, (OTHER_WORDS[1], "Get a task in yet other words."))
+    async with a_world(folder, manifest=folder / "tools.yaml") as world:
+        assert "get_task" not in await listed(world)
+    # Claude's later list has the words that OpenAI approved.
+    change(folder, ("Get a task in yet other words.", OTHER_WORDS[1]))
+    run(folder, "--acknowledge", "claude")
+    change(folder, (OTHER_WORDS[1], "Get a task in yet other words."))
+    async with a_world(folder, manifest=folder / "tools.yaml") as world:
+        assert (await listed(world))["get_task"].description == OTHER_WORDS[1]
+
+
+async def test_a_lost_record_of_an_approval_does_not_switch_the_guard_off_a384(
+    folder: Path,
+) -> None:
+    change(folder, OTHER_WORDS)
+    run(folder, "--acknowledge", "claude")
+    async with a_world(folder, manifest=folder / "tools.yaml") as world:
+        (folder / "approved.claude.lock.json").unlink()
+        change(folder, OTHER_HINTS)
+        await world.looks.look()
+        assert (await listed(world))["create_task"].annotations.destructive_hint is False
+    with pytest.raises(ManifestError, match=r"approved\.claude\.lock\.json is missing beside"):
+        async with a_world(folder, manifest=folder / "tools.yaml"):
+            pass
+
+
 async def test_a_new_approval_replaces_the_acknowledgement(folder: Path) -> None:
     change(folder, OTHER_WORDS)
     run(folder, "--acknowledge", "claude")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import orjson
 
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.lock import Lock, Published, read_lock
+from mcp_gateway.catalogue.lock import Lock, LockError, Published, read_lock
 from mcp_gateway.catalogue.tool import Tool
 
 DIRECTORIES = ("claude", "openai")
@@ -81,14 +81,19 @@ def read_approvals(folder: Path) -> tuple[Approval, ...]:
     """Read what each directory approved of the manifest in a folder; without a file, it approved nothing.
 
     Raises:
-        LockError: a file can't be read; the message names it.
+        LockError: a file can't be read, or changes were acknowledged to a list that is missing.
     """
     found = []
     for directory in DIRECTORIES:
         approved = read_lock(approved_file(folder, directory))
+        acknowledged = read_lock(acknowledged_file(folder, directory))
         if approved is not None:
-            acknowledged = read_lock(acknowledged_file(folder, directory))
             found.append(Approval(directory, approved, acknowledged))
+        elif acknowledged is not None:
+            raise LockError(
+                f"{approved_file(folder, directory)} is missing beside {acknowledged_file(folder, directory)}; "
+                "restore it, or remove both"
+            )
     return tuple(found)
 
 
@@ -123,16 +128,19 @@ def _drift_from(catalogue: Catalogue, approval: Approval) -> Iterator[Drift]:
 
 
 def _keep(tool: Tool, approvals: Sequence[Approval]) -> Tool | None:
+    """Return the tool, or the tool with recorded words, that every directory accepts; None if there is none."""
+    for one in (tool, *_reworded(tool, approvals)):
+        if all(_closest(one, approval)[0] is None for approval in approvals):
+            return one
+    return None
+
+
+def _reworded(tool: Tool, approvals: Sequence[Approval]) -> Iterator[Tool]:
     for approval in approvals:
-        change, record = _closest(tool, approval)
-        if change == "words":
+        for record in approval.accepted(tool.name):
             title, description = record.get("title"), record.get("description")
-            if not isinstance(title, str) or not isinstance(description, str):
-                return None
-            tool = replace(tool, title=title, description=description)
-        elif change is not None:
-            return None
-    return tool
+            if isinstance(title, str) and isinstance(description, str):
+                yield replace(tool, title=title, description=description)
 
 
 def _closest(tool: Tool, approval: Approval) -> tuple[Change | None, Published]:

@@ -30,6 +30,7 @@ from mcp_gateway.publishing.listing import (
 )
 from mcp_gateway.publishing.package import PackageError, write_package
 from mcp_gateway.publishing.proof import ProofError, load_proof_key, write_proof
+from mcp_gateway.publishing.replace_file import replace_file
 from mcp_gateway.settings import McpGatewaySettings
 
 
@@ -94,6 +95,8 @@ def publish(
             _write(_submission(settings), folder, McpGatewaySettings.config_file(config))
         elif checked is not None:
             _check(_submission(settings), checked, as_json=as_json)
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from None
     except (SettingsError, ListingError, LockError, PackageError, ProofError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -109,6 +112,7 @@ def _submission(settings: McpGatewaySettings) -> Submission:
         resource=settings.resource,
         published=settings.published,
         approvals=read_approvals(manifest.path.parent),
+        apis=tuple(settings.served_apis),
     )
 
 
@@ -162,7 +166,7 @@ def _write(submission: Submission, folder: Path, config: Path | None) -> None:
 def _approve(settings: McpGatewaySettings, directory: str) -> None:
     manifest, catalogue = _load(settings)
     file = approved_file(manifest.path.parent, directory)
-    file.write_bytes(lock_catalogue(catalogue).write())
+    replace_file(file, lock_catalogue(catalogue).write())
     acknowledged_file(manifest.path.parent, directory).unlink(missing_ok=True)
     echo(f"Wrote {file}: {len(catalogue.tools)} tools.")
 
@@ -182,5 +186,5 @@ def _acknowledge(settings: McpGatewaySettings, directory: str) -> None:
         echo("No changes.")
         return
     file = acknowledged_file(manifest.path.parent, directory)
-    file.write_bytes(lock_catalogue(catalogue).write())
+    replace_file(file, lock_catalogue(catalogue).write())
     echo(f"Wrote {file}: {len(catalogue.tools)} tools.")

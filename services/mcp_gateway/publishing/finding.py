@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from mcp_gateway.apis.api import Api
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.directories.approved import Approval
 from mcp_gateway.manifest.load import Manifest
@@ -40,13 +41,19 @@ class Submission:
     published: Path | None
     """The folder whose documents the gateway serves."""
     approvals: tuple[Approval, ...]
+    apis: tuple[Api, ...]
 
     def at(self, key: str) -> str:
         """Name a place in the listing."""
         return f"{self.file.name}: {key}"
 
     def entry(self, tool: str, key: str) -> str:
-        """Name a place in the manifest."""
+        """Name a place in the manifest of a tool's API, where it has its name without a prefix."""
+        known = self.catalogue.tools.get(tool)
+        for api in self.apis:
+            if known is not None and api.name and api.name == known.api:
+                own = tool.removeprefix(api.prefix)
+                return f"apis.{api.name}: {api.manifest.name}: tools.{own}.{key}"
         return f"{self.manifest.path.name}: tools.{tool}.{key}"
 
     @property

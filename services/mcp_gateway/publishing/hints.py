@@ -68,7 +68,10 @@ def _destructive(tool: Tool, product: str) -> str:
         return "It changes nothing, so nothing can be lost."
     if tool.destructive:
         return f"It deletes or overwrites data in {product}, which may not be recoverable."
-    if tool.operation.method == "POST" and tool.name.startswith(_ADDING) and not tool.idempotent:
+    is_rest = tool.graphql is None and not tool.remote
+    name = tool.name.removeprefix(f"{tool.api}_")
+    adds = tool.operation.method == "POST" and name.startswith(_ADDING)
+    if is_rest and adds and not tool.idempotent:
         return "It adds data, and neither deletes nor overwrites any."
     return ""  # it may overwrite what was there
 

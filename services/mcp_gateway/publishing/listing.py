@@ -1,5 +1,7 @@
 """`publish.yaml`: what directories show people and reviewers, beside the manifest."""
 
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,17 @@ from gatepost.document import DocumentError, read_document
 
 LISTING_FILE = "publish.yaml"
 """Its file name, beside a manifest."""
+_SECRET = re.compile(
+    r"PRIVATE KEY-----|\b(?:mcp_(?:live|test)_|sk[-_]|gh[pousr]_|xox[a-z]-|AKIA)[\w-]{12,}|"
+    r"\bpass(?:word|wort|phrase|code)\W{1,4}(?:is\W+)?(?=\S*\d)(?=\S*[A-Za-z])\S{6,}",
+    re.IGNORECASE,
+)
+"""Keys of known forms, and what follows the word password and has letters and digits."""
 REGISTRY_KEY = "registry-key.pem"
 """The name of the private key that proves the domain, beside a manifest."""
+
+
+_NEVER = "give passwords and keys in the directory's form, never in a file"
 
 
 class ListingError(Exception):
@@ -122,7 +133,12 @@ def read_listing(path: Path) -> Listing:
         ListingError: the file is missing or has an unknown, missing or malformed key.
     """
     try:
-        return Listing.model_validate(read_document(path))
+        source = read_document(path)
+        if secrets := [place for place, text in _texts("", source) if _SECRET.search(text)]:
+            raise ListingError(
+                "\n".join(f"{path}: {place}: seems to hold a secret; {_NEVER}" for place in secrets)
+            )
+        return Listing.model_validate(source)
     except DocumentError as error:
         hint = "" if path.exists() else "; write one with `gatepost publish --init`"
         raise ListingError(f"{path}: {error}{hint}") from None
@@ -131,11 +147,21 @@ def read_listing(path: Path) -> Listing:
         raise ListingError("\n".join(problems)) from None
 
 
+def _texts(place: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield every text in a document with its place."""
+    if isinstance(value, str):
+        yield place.removeprefix("."), value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _texts(f"{place}.{key}", inner)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _texts(f"{place}.{number}", inner)
+
+
 def _explain(path: Path, error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
     if error["loc"][-1:] == ("password",):
-        return (
-            f"{path}: {place}: remove it; give passwords in the directory's form, never in a file"
-        )
+        return f"{path}: {place}: remove it; {_NEVER}"
     said = {"missing": "missing", "extra_forbidden": "unknown key"}.get(error["type"], error["msg"])
     return f"{path}: {place}: {said}"

@@ -1,6 +1,5 @@
 """Write the package: what the gateway serves, and what an operator gives to a directory."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import orjson
 from gatepost.text.hidden import escape_text
 from mcp_gateway.directories.approved import DIRECTORIES
 from mcp_gateway.directories.published import CARD, CATALOG, CHALLENGE, PROOF
-from mcp_gateway.publishing.checks.logos import logo_problem
+from mcp_gateway.publishing.checks.links import REGISTRY_LINKS, links
+from mcp_gateway.publishing.checks.logos import read_logo
 from mcp_gateway.publishing.checks.namespace import server_name
 from mcp_gateway.publishing.checks.texts import REGISTRY, texts
 from mcp_gateway.publishing.documents import (
@@ -20,7 +20,9 @@ from mcp_gateway.publishing.documents import (
     write_tools,
 )
 from mcp_gateway.publishing.finding import Submission
-from mcp_gateway.publishing.submission_texts import write_submission
+from mcp_gateway.publishing.pictures import PictureError, read_picture
+from mcp_gateway.publishing.replace_file import replace_file
+from mcp_gateway.publishing.submission_texts import packaged_name, write_submission
 
 _FORMAT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
@@ -40,7 +42,8 @@ def write_package(submission: Submission, folder: Path, proof: str) -> list[Path
     Raises:
         PackageError: the documents would be invalid, a picture can't be used, or a file can't be written.
     """
-    invalid = [*texts(REGISTRY)(submission), *server_name(submission)]
+    rules = (texts(REGISTRY), server_name, links(keys=REGISTRY_LINKS))
+    invalid = [finding for rule in rules for finding in rule(submission)]
     if invalid:
         raise PackageError("\n".join(one.describe() for one in invalid))
     listing = submission.listing
@@ -57,44 +60,36 @@ def write_package(submission: Submission, folder: Path, proof: str) -> list[Path
     for directory in (*DIRECTORIES, "registry"):
         text = write_submission(submission, directory, proof)
         files[f"submission-{directory}.md"] = escape_text(text).encode()
-    pictures = _pictures(submission)
+    files |= _pictures(submission)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            _write(folder / name, content)
-        for name, source in pictures.items():
-            shutil.copyfile(source, folder / name)
+            replace_file(folder / name, content)
         # An earlier package may have had it.
         if CHALLENGE not in files:
             (folder / CHALLENGE).unlink(missing_ok=True)
     except OSError as error:
         raise PackageError(f"{error.filename or folder}: {error.strerror}") from None
-    return sorted(folder / name for name in (*files, *pictures))
+    return sorted(folder / name for name in files)
 
 
-def _pictures(submission: Submission) -> Mapping[str, Path]:
+def _pictures(submission: Submission) -> Mapping[str, bytes]:
     found = {}
     listing, beside = submission.listing, submission.file.parent
-    for key, logo in (("logo", listing.logo), ("logo-dark", listing.logo_dark)):
-        if logo is None:
-            continue
-        if problem := logo_problem(beside, logo):
-            raise PackageError(f"{submission.at(key.replace('-', '_'))}: {problem}")
-        found[f"{key}{logo.file.suffix.lower()}"] = beside / logo.file
-    for number, file in enumerate(listing.screenshots, 1):
-        if not (beside / file).is_file():
-            raise PackageError(
-                f"{submission.at(f'screenshots[{number - 1}]')}: {file} does not exist"
-            )
-        found[f"screenshot-{number}.png"] = beside / file
+    key = ""
+    try:
+        for key, logo in (("logo", listing.logo), ("logo_dark", listing.logo_dark)):
+            if logo is not None:
+                found[packaged_name(key, logo)] = read_logo(beside, logo).data
+        for number, file in enumerate(listing.screenshots, 1):
+            key = f"screenshots[{number - 1}]"
+            picture = read_picture(beside, file)
+            if picture.size is None:
+                raise PictureError(f"{file} is not a PNG")
+            found[f"screenshot-{number}.png"] = picture.data
+    except PictureError as error:
+        raise PackageError(f"{submission.at(key)}: {error}") from None
     return found
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, so that a gateway that starts meanwhile reads one or the other."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_bytes(content)
-    new.replace(path)
 
 
 def _json(document: object) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mcp_gateway.publishing.finding import Submission
 from mcp_gateway.publishing.hints import HINTS, justify
-from mcp_gateway.publishing.listing import Example
+from mcp_gateway.publishing.listing import Example, Logo
 
 CALLBACKS = {
     "claude": (
@@ -19,6 +19,11 @@ _FORMS = {
     "openai": "OpenAI's directory of plugins",
     "registry": "the official MCP registry",
 }
+
+
+def packaged_name(key: str, logo: Logo) -> str:
+    """Return the name of a logo's file in the package."""
+    return f"{key.replace('_', '-')}{logo.file.suffix.lower()}"
 
 
 def write_submission(submission: Submission, directory: str, proof: str) -> str:
@@ -50,7 +55,9 @@ def _form(submission: Submission, directory: str) -> Iterator[str]:
         "Terms of service": listing.terms_of_service,
         "Support": listing.support,
         "Logo": " and ".join(
-            str(logo.file) for logo in (listing.logo, listing.logo_dark) if logo is not None
+            packaged_name(key, logo)
+            for key, logo in (("logo", listing.logo), ("logo_dark", listing.logo_dark))
+            if logo is not None
         ),
     }
     for field, value in fields.items():

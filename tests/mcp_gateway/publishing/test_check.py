@@ -1,5 +1,6 @@
 """`gatepost publish --check`: one line for each rule of a directory that is violated."""
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,11 @@ CASES: list[tuple[str, Change, str, str]] = [
     ("openai", lists(subtitle="x" * 31), "texts", "subtitle"),
     ("openai", lists(category="FUN"), "texts", "category"),
     ("registry", lists(description="x" * 101), "texts", "description"),
+    ("registry", lists(description="x" * 100 + " "), "texts", "description"),
+    ("registry", lists(title="Trac\u202eker"), "texts", "title"),
+    ("claude", lists(about="Plan\u200b tasks."), "texts", "about"),
+    ("registry", lists(website="orbit.example.com"), "links", "website"),
+    ("registry", lists(logo={"file": "logo.png", "url": "logo.png"}), "links", "logo.url"),
     ("registry", lists(version="^1.2.0"), "texts", "version"),
     ("registry", lists(version="1.x"), "texts", "version"),
     ("registry", lists(version="latest"), "texts", "version"),
@@ -108,10 +114,16 @@ CASES: list[tuple[str, Change, str, str]] = [
     ("claude", draws("logo.png", b"<html>"), "logos", "logo"),
     ("claude", draws("logo.svg", b"<svg><script>x</script></svg>"), "logos", "logo"),
     ("claude", draws("logo.svg", b"<svg>" + b" " * (1 << 20)), "logos", "logo"),
+    ("claude", draws("logo.svg", b"<svg onload='x()'/>"), "logos", "logo"),
+    ("claude", draws("logo.svg", b"<svg><image href='https://x.y/z'/></svg>"), "logos", "logo"),
+    ("claude", draws("logo.svg", b"\xff\xfe<\0s\0v\0g\0>\0"), "logos", "logo"),
+    ("claude", draws("logo.jpg", png(512, 512)), "logos", "logo"),
+    ("claude", lists(logo={"file": "."}), "logos", "logo"),
     ("claude", lists(examples=[]), "examples", "examples"),
     ("openai", lists(negative_examples=[]), "examples", "negative_examples"),
     ("claude", lists(test_account=None), "account", "test_account"),
     ("openai", lists(openai_challenge=""), "served", "openai_challenge"),
+    ("openai", lists(openai_challenge="a-later-token"), "served", "openai-apps-challenge"),
     ("registry", sets(published=None), "served", "mcp_gateway.published"),
 ]
 
@@ -242,3 +254,62 @@ def test_a_password_in_the_listing_is_refused_and_not_repeated_a341(publisher: P
         assert result.exit_code == 1
         assert "never in a file" in result.output
         assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"about": "Call it with mcp_live_2fnwaPxXjce84BuiKgyU9BfIHE8N3KvY."}, "about"),
+        ({"openai_challenge": "sk-0123456789abcdef"}, "openai_challenge"),
+        ({"test_account": {"user": "a", "data": "b", "sign_in": "Password: hunter2"}}, "sign_in"),
+        ({"examples": [{"prompt": "-----BEGIN PRIVATE KEY-----"}]}, "examples.0.prompt"),
+    ],
+)
+def test_a_secret_in_a_text_of_the_listing_is_refused_and_not_repeated_a341(
+    publisher: Publisher, change: dict[str, Any], place: str
+) -> None:
+    publisher.listing |= change
+    for options in (("--check", "claude"), ("--write", str(publisher.path / "public"))):
+        result = publisher.run(*options)
+        assert result.exit_code == 1
+        assert f"{place}: seems to hold a secret" in result.output
+        assert not any(part in result.output for part in ("hunter2", "2fnwa", "abcdef"))
+
+
+def test_another_key_than_the_served_proof_is_told(publisher: Publisher) -> None:
+    key = publisher.path / "registry-key.pem"
+    key.rename(publisher.path / "elsewhere.pem")
+    assert publisher.found("registry") == []
+    publisher.run("--write", str(publisher.path / "later"))
+    [finding] = publisher.found("registry")
+    assert finding["place"] == "gatepost.yaml: mcp_gateway.published: mcp-registry-auth"
+
+
+def test_a_finding_names_the_manifest_that_has_the_tool(publisher: Publisher) -> None:
+    second = publisher.path / "second"
+    second.mkdir()
+    for name in ("tools.yaml", "openapi.yaml"):
+        shutil.copy(publisher.path / name, second / name)
+    file = second / "tools.yaml"
+    file.write_text(file.read_text().replace("Get one task by its id.", "Get."))
+    url, manifest = publisher.settings.pop("upstream_url"), publisher.settings.pop("manifest")
+    publisher.settings["apis"] = {
+        "first": {"url": url, "manifest": manifest, "prefix": ""},
+        "other": {"url": "https://other.example.com", "manifest": "second/tools.yaml"},
+    }
+    found = [one["place"] for one in publisher.found("claude") if one["rule"] == "descriptions"]
+    assert "apis.other: tools.yaml: tools.get_task.description" in found
+    # A name with the usual prefix of its API still says that the tool adds something.
+    assert not any(one["rule"] == "reasons" for one in publisher.found("claude"))
+
+
+@pytest.mark.parametrize("option", ["--approved", "--acknowledge"])
+def test_a_record_that_cannot_be_written_is_told_in_a_line(
+    publisher: Publisher, option: str
+) -> None:
+    publisher.run("--approved", "claude")
+    publisher.change("Get one task by its id.", "Get one task with its comments.")
+    for kind in ("approved", "acknowledged"):
+        (publisher.path / f".{kind}.claude.lock.json.new").mkdir()
+    result = publisher.run(option, "claude")
+    assert (result.exit_code, "Is a directory" in result.output) == (1, True)

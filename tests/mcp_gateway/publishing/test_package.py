@@ -182,7 +182,14 @@ def test_logos_are_copied_and_a_withdrawn_challenge_disappears(publisher: Publis
 
 
 @pytest.mark.parametrize(
-    "change", [{"name": "a/b/c"}, {"description": ""}, {"version": ">1"}, {"title": "x" * 101}]
+    "change",
+    [
+        {"name": "a/b/c"},
+        {"description": ""},
+        {"version": ">1"},
+        {"title": "x" * 101},
+        {"website": "x"},
+    ],
 )
 def test_documents_that_would_be_invalid_are_not_written(
     publisher: Publisher, change: dict[str, str]
@@ -212,7 +219,7 @@ def test_screenshots_are_copied_in_their_order(publisher: Publisher) -> None:
     assert (public / "screenshot-1.png").read_bytes() == png(1200, 800)
     publisher.listing["screenshots"] = ["gone.png"]
     refused = publisher.run("--write", str(public))
-    assert (refused.exit_code, "gone.png does not exist" in refused.output) == (1, True)
+    assert (refused.exit_code, "gone.png can't be read" in refused.output) == (1, True)
 
 
 def test_a_logo_that_cannot_be_used_writes_nothing(publisher: Publisher) -> None:
@@ -222,6 +229,38 @@ def test_a_logo_that_cannot_be_used_writes_nothing(publisher: Publisher) -> None
     assert result.exit_code == 1
     assert "gone.png can't be read" in result.output
     assert publisher.read("server.json") == before
+
+
+def test_no_other_file_becomes_a_picture_of_the_package_a383(publisher: Publisher) -> None:
+    """By a mistake in the listing, or by somebody who may write it and not read the key."""
+    public = publisher.path / "public"
+    (publisher.path / ".env").write_text("KEY=sk-secret <svg>")
+    (publisher.path / "link.png").symlink_to("registry-key.pem")
+    for change in (
+        {"screenshots": ["registry-key.pem"]},
+        {"screenshots": ["link.png"]},
+        {"screenshots": [str(publisher.path / "gatepost.yaml")]},
+        {"screenshots": ["../" + publisher.path.name + "/gatepost.yaml"]},
+        {"logo": {"file": ".env"}},
+        {"logo_dark": {"file": "registry-key.pem"}},
+    ):
+        before = publisher.listing
+        publisher.listing = before | change
+        result = publisher.run("--write", str(public))
+        assert result.exit_code == 1
+        assert "neither a PNG nor an SVG" in result.output
+        publisher.listing = before
+    assert not {"screenshot-1.png", "logo.env", "logo-dark.pem"} & {
+        file.name for file in public.iterdir()
+    }
+
+
+def test_a_picture_may_lie_in_the_package_and_is_named_as_there(publisher: Publisher) -> None:
+    public = publisher.path / "public"
+    publisher.listing["logo"] = {"file": "public/logo.png"}
+    assert publisher.run("--write", str(public)).exit_code == 0
+    assert (public / "logo.png").read_bytes() == png(512, 512)
+    assert "| Logo | logo.png |" in (public / "submission-claude.md").read_text()
 
 
 def test_a_composite_tool_has_the_reasons_of_its_calls(publisher: Publisher) -> None:

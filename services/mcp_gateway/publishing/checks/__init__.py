@@ -11,7 +11,7 @@ from mcp_gateway.publishing.checks.approved_list import approved_list
 from mcp_gateway.publishing.checks.current_card import current_card
 from mcp_gateway.publishing.checks.descriptions import descriptions
 from mcp_gateway.publishing.checks.examples import examples
-from mcp_gateway.publishing.checks.links import links
+from mcp_gateway.publishing.checks.links import REGISTRY_LINKS, links
 from mcp_gateway.publishing.checks.logos import logos
 from mcp_gateway.publishing.checks.mixed_tools import mixed_tools
 from mcp_gateway.publishing.checks.namespace import namespace
@@ -56,6 +56,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
         address,
         current_card,
         texts(REGISTRY),
+        links(keys=REGISTRY_LINKS),
         namespace,
         served("mcp-registry-auth"),
     ),

@@ -6,15 +6,20 @@ from urllib.parse import urlsplit
 from mcp_gateway.publishing.finding import Check, Finding, Submission
 from mcp_gateway.publishing.hosts import is_public_host
 
-_KEYS = ("website", "documentation", "privacy_policy", "terms_of_service", "support")
+_LOGOS = ("logo.url", "logo_dark.url")
+_KEYS = ("website", "documentation", "privacy_policy", "terms_of_service", "support", *_LOGOS)
+REGISTRY_LINKS = ("website", *_LOGOS)
+"""Those of `server.json`."""
 
 
-def links(*required: str) -> Check:
+def links(*required: str, keys: tuple[str, ...] = _KEYS) -> Check:
     """Report links that are missing, and links that are not public https URLs."""
 
     def check(submission: Submission) -> Iterator[Finding]:
-        for key in _KEYS:
-            url = getattr(submission.listing, key)
+        for key in keys:
+            part, _, inner = key.partition(".")
+            url = getattr(submission.listing, part) or ""
+            url = getattr(url, inner, "") if inner else url
             problem = _problem(url, mail=key == "support") if url else "missing"
             if problem and (url or key in required):
                 fix = "name a public https URL" + (" or an e-mail address" * (key == "support"))

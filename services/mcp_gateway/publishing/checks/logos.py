@@ -1,14 +1,13 @@
 """A square picture that a directory can show."""
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from mcp_gateway.publishing.finding import Check, Finding, Submission
 from mcp_gateway.publishing.listing import Logo
+from mcp_gateway.publishing.pictures import Picture, PictureError, read_picture
 
-LARGEST = 1 << 20
-_PNG = b"\x89PNG\r\n\x1a\n"
+_LARGEST = 1 << 20
 _SMALLEST = 128
 
 
@@ -18,8 +17,12 @@ def logos() -> Check:
     def check(submission: Submission) -> Iterator[Finding]:
         listing = submission.listing
         for key, logo in (("logo", listing.logo), ("logo_dark", listing.logo_dark)):
-            missing = "missing" if key == "logo" else None
-            problem = missing if logo is None else logo_problem(submission.file.parent, logo)
+            problem = "missing" if key == "logo" and logo is None else None
+            if logo is not None:
+                try:
+                    read_logo(submission.file.parent, logo)
+                except PictureError as error:
+                    problem = str(error)
             if problem:
                 yield Finding(
                     rule="logos",
@@ -31,30 +34,17 @@ def logos() -> Check:
     return check
 
 
-def logo_problem(folder: Path, logo: Logo) -> str | None:
-    """Return what is wrong with a logo; None if it can be used."""
-    file = folder / logo.file
-    try:
-        if file.stat().st_size > LARGEST:
-            return f"{logo.file} is larger than {LARGEST >> 20} MiB"
-        data = file.read_bytes()
-    except OSError as error:
-        return f"{logo.file} can't be read: {error.strerror}"
-    if (size := read_png_size(data)) is not None:
-        width, height = size
+def read_logo(folder: Path, logo: Logo) -> Picture:
+    """Read a logo that a directory can show.
+
+    Raises:
+        PictureError: it can't be used; the message says why.
+    """
+    picture = read_picture(folder, logo.file, most=_LARGEST)
+    if picture.size is not None:
+        width, height = picture.size
         if width != height:
-            return f"{logo.file} is {width} by {height} pixels, not square"
-        return f"{logo.file} has only {width} pixels" if width < _SMALLEST else None
-    text = data[:LARGEST].decode(errors="replace").lower()
-    if "<svg" not in text:
-        return f"{logo.file} is neither a PNG nor an SVG"
-    active = [word for word in ("<script", "javascript:", "<foreignobject") if word in text]
-    return f"{logo.file} contains {active[0]}" if active else None
-
-
-def read_png_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a PNG; None for other data."""
-    if not data.startswith(_PNG) or len(data) < 24:
-        return None
-    width, height = struct.unpack(">II", data[16:24])
-    return width, height
+            raise PictureError(f"{logo.file} is {width} by {height} pixels, not square")
+        if width < _SMALLEST:
+            raise PictureError(f"{logo.file} has only {width} pixels")
+    return picture

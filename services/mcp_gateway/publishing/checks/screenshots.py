@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from mcp_gateway.publishing.checks.logos import read_png_size
 from mcp_gateway.publishing.finding import Finding, Submission
+from mcp_gateway.publishing.pictures import PictureError, read_picture
 
 _LEAST, _MOST = 3, 5
 _NARROWEST = 1000
@@ -19,9 +19,9 @@ def screenshots(submission: Submission) -> Iterator[Finding]:
         yield _finding(submission, "screenshots", message, fix)
     for number, file in enumerate(given):
         try:
-            size = read_png_size((submission.file.parent / file).read_bytes())
-        except OSError as error:
-            problem = f"{file} can't be read: {error.strerror}"
+            size = read_picture(submission.file.parent, file).size
+        except PictureError as error:
+            problem = str(error)
         else:
             if size is not None and size[0] >= _NARROWEST:
                 continue

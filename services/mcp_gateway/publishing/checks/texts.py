@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from gatepost.text.hidden import HIDDEN, escape_text
 from mcp_gateway.publishing.finding import Check, Finding, Submission
 
 _RANGE = re.compile(r"[\^~<>=|*]|\s|(?:^|\.)[xX](?:\.|$)|^latest$")
@@ -29,17 +30,21 @@ REGISTRY = Lengths({"name": 200, "title": 100, "description": 100, "version": 25
 
 
 def texts(lengths: Lengths) -> Check:
-    """Report texts that are missing or too long, versions that are ranges, and unknown categories."""
+    """Report texts that are missing, too long or hide something, versions that are ranges, and unknown categories."""
 
     def check(submission: Submission) -> Iterator[Finding]:
         listing = submission.listing
         for key, most in lengths.required.items():
-            text = getattr(listing, key).strip()
-            if not text:
+            text = getattr(listing, key)
+            if not text.strip():
                 yield _finding(submission, key, "missing", f"write at most {most} characters")
             elif len(text) > most:
                 message = f"{len(text)} characters, at most {most} are allowed"
                 yield _finding(submission, key, message, "shorten it")
+        for key, value in listing:
+            if isinstance(value, str) and (hidden := HIDDEN.search(value)):
+                message = f"contains the hidden character {escape_text(hidden[0][0])}"
+                yield _finding(submission, key, message, "remove it")
         if _RANGE.search(listing.version):
             message = f"{listing.version} is a range of versions"
             yield _finding(submission, "version", message, "write one version, such as 1.0.0")
