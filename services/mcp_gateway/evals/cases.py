@@ -71,19 +71,32 @@ def read_cases(path: Path) -> tuple[Case, ...]:
 
 
 def write_cases(path: Path, cases: Iterable[Case]) -> None:
-    """Write the cases."""
+    """Write the cases.
+
+    Raises:
+        CasesError: the file can't be written.
+    """
     rows = [case.model_dump(mode="json", exclude_defaults=True) | _kept(case) for case in cases]
     text = yaml.safe_dump(
         {"version": 1, "cases": rows}, sort_keys=False, allow_unicode=True, width=100
     )
     # Words of models may have characters that a person who reviews the file would not see.
-    path.write_text(_HEAD + escape_text(text), encoding="utf-8")
+    try:
+        path.write_text(_HEAD + escape_text(text), encoding="utf-8")
+    except OSError as error:
+        raise CasesError(f"{path}: {error.strerror}") from None
 
 
 def merge_cases(kept: Sequence[Case], made: Iterable[Case]) -> list[Case]:
-    """Return the kept cases, and after them the made ones whose id is new."""
+    """Return the kept cases, and after them the made ones whose id is new; a repeated id gets a number."""
     known = {case.id for case in kept}
-    return [*kept, *(case for case in made if case.id not in known)]
+    numbered: dict[str, Case] = {}
+    for case in made:
+        key, number = case.id, 2
+        while key in numbered:
+            key, number = f"{case.id[:110]}-{number}", number + 1
+        numbered[key] = case.model_copy(update={"id": key})
+    return [*kept, *(case for key, case in numbered.items() if key not in known)]
 
 
 def _kept(case: Case) -> dict[str, Any]:

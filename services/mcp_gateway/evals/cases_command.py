@@ -38,12 +38,18 @@ def cases(path: Path, out: Path | None, attempts: BinaryIO | None) -> None:
         kept = read_cases(file) if file.exists() else ()
         made = list(make_cases(catalogue))
         if attempts is not None:
-            made += cases_from_log(read_attempts(attempts.read(_MOST_BYTES)), catalogue)
+            data = attempts.read(_MOST_BYTES + 1)
+            if len(data) > _MOST_BYTES:
+                raise CasesError(f"--log: larger than {_MOST_BYTES} bytes; read fewer days")
+            made += cases_from_log(read_attempts(data), catalogue)
+        merged = merge_cases(kept, made)
+        if len(merged) == len(kept):
+            echo(f"{file} has {len(kept)} cases; none is new.")
+        else:
+            write_cases(file, merged)
+            echo(f"Wrote {file}: {len(merged)} cases, {len(merged) - len(kept)} of them new.")
     except CasesError as error:
         raise click.ClickException(str(error)) from None
-    merged = merge_cases(kept, made)
-    write_cases(file, merged)
-    echo(f"Wrote {file}: {len(merged)} cases, {len(merged) - len(kept)} of them new.")
     gone = [
         case.id for case in merged if case.tool is not None and case.tool not in catalogue.tools
     ]

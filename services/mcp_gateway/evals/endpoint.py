@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,14 @@ from mcp_gateway.requests.request import HttpRequest
 
 _TRIES = 4
 _LONGEST_WAIT = 60.0
+_MOST_FAILURES = 8
+"""Requests in a row that failed after every try; then the endpoint is not asked again."""
+_FINAL = frozenset({401, 402, 403, 404})
+"""Refusals of the key, the account or the address, which no other request escapes."""
 _AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+_SHORTEST_KEY = 8
+"""A shorter one is not secret, and its letters are everywhere."""
+_UNANSWERED = frozenset({"unreachable", "deadline"})
 Wait = Callable[[float], Awaitable[None]]
 
 
@@ -72,9 +80,11 @@ class Endpoint:
         self._seconds = seconds
         self._room = asyncio.Semaphore(at_once)
         self._wait = wait
+        self._failures = 0
+        self._ended = ""
 
     async def complete(self, body: Body) -> Reply:
-        """Send one request, a few times if the endpoint is busy.
+        """Send one request, a few times if the endpoint is busy; none after it refused for good.
 
         Raises:
             ChatFailed: no usable answer came.
@@ -82,32 +92,57 @@ class Endpoint:
         headers = [("Content-Type", "application/json"), ("Accept", "application/json")]
         if self._key:
             headers.append(("Authorization", f"Bearer {self._key}"))
-        request = HttpRequest("POST", self._url, tuple(headers), orjson.dumps(body, default=dict))
         async with self._room:
+            if self._ended:
+                raise ChatFailed(self._ended)
+            # Written here, so that the requests that wait for room take no memory.
+            content = orjson.dumps(body, default=dict)
+            request = HttpRequest("POST", self._url, tuple(headers), content)
             for attempt in range(_TRIES):
                 failure, pause = "", 2.0**attempt
                 try:
                     answer = await self._http.send(request, deadline=self._seconds)
                 except RequestFailed as error:
                     failure = f"{error.reason}: {error}"
+                    if (
+                        error.reason not in _UNANSWERED
+                    ):  # the same answer would come, and cost, again
+                        raise ChatFailed(failure) from None
                 else:
                     if answer.status not in _AGAIN:
-                        return _read(answer)
+                        self._failures = 0
+                        return self._read(answer)
                     failure = f"the endpoint answered {answer.status}"
                     pause = max(pause, _seconds(answer.retry_after))
                 if attempt + 1 < _TRIES:
                     await self._wait(min(pause, _LONGEST_WAIT))
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                self._ended = (
+                    f"not asked, since {self._failures} requests in a row failed: {failure}"
+                )
         raise ChatFailed(failure)
 
+    def _read(self, answer: HttpResponse) -> Reply:
+        body = self._hide_key(answer.body)
+        if answer.status != 200:  # the only success of this API
+            failure = f"the endpoint answered {answer.status}{_reason(body)}"
+            if answer.status in _FINAL:
+                self._ended = f"not asked, since {failure}"
+            raise ChatFailed(failure)
+        try:
+            document = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise ChatFailed("the answer is not JSON") from None
+        return read_reply(document)
 
-def _read(answer: HttpResponse) -> Reply:
-    if answer.status != 200:  # the only success of this API
-        raise ChatFailed(f"the endpoint answered {answer.status}{_reason(answer.body)}")
-    try:
-        document = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        raise ChatFailed("the answer is not JSON") from None
-    return read_reply(document)
+    def _hide_key(self, body: bytes) -> bytes:
+        """Replace the key, which an endpoint may repeat: what it says gets into reports and recordings."""
+        if len(self._key) < _SHORTEST_KEY:
+            return body
+        with suppress(orjson.JSONDecodeError):
+            body = orjson.dumps(orjson.loads(body))  # the key may be written with escapes
+        return body.replace(orjson.dumps(self._key)[1:-1], b"***")
 
 
 def _reason(body: bytes) -> str:

@@ -4,6 +4,7 @@ The call log has no arguments and no prompts: a case has the name of the tool, t
 models searched with or stated as their purpose.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 from typing import Annotated
@@ -79,6 +80,8 @@ def cases_from_log(attempts: list[_Attempt], catalogue: Catalogue) -> Iterator[C
 
 def _case(kind: str, said: str, prompt: str, tools: list[str], note: str) -> Case:
     key = re.sub(r"[^A-Za-z0-9_.-]+", "-", said)[:80].strip("-") or "words"
+    if not said.isascii():  # an id has ASCII only, and other words would get the same one
+        key += f"-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
     return Case(
         id=f"log-{kind}-{key}",
         source="log",

@@ -40,8 +40,9 @@ def _cases_of(tool: Tool) -> Iterator[Case]:
     if sentence and sentence[1].rstrip(".").lower() != title.lower():
         yield _case(tool, "description", f"{sentence[1]}{given}", arguments)
     for name, schema in tool.input_schema.get("properties", {}).items():
-        values = schema.get("enum") if isinstance(schema, Mapping) else None
-        if isinstance(values, list) and name not in arguments and isinstance(values[0], str):
+        listed = schema.get("enum") if isinstance(schema, Mapping) else None
+        values = [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+        if values and name not in arguments:
             chosen = {**arguments, name: values[-1]}
             if tool.validate(chosen):  # it requires more, of which no plain value can be said
                 continue
@@ -61,7 +62,7 @@ def _required(tool: Tool) -> dict[str, Any]:
     """Choose a value for each required argument; none if the tool would refuse what was chosen."""
     properties = tool.input_schema.get("properties", {})
     chosen = {
-        name: _value(name, properties[name]) for name in tool.input_schema.get("required", ())
+        name: _value(name, properties.get(name)) for name in tool.input_schema.get("required", ())
     }
     told = all(isinstance(value, str | int | float | bool) for value in chosen.values())
     return chosen if told and not tool.validate(chosen) else {}

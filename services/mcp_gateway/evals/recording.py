@@ -7,6 +7,8 @@ import orjson
 
 from mcp_gateway.evals.chat import Body, Chat, ChatFailed, Reply, read_reply
 
+NOT_RECORDED = "not recorded: the tools, the prompt or the model changed since"
+
 
 class RecordingError(Exception):
     """The file can't be used; the message says why."""
@@ -16,10 +18,17 @@ class Recorder:
     """Asks a model and appends each answer to a file."""
 
     def __init__(self, chat: Chat, path: Path) -> None:
-        """Take the model, and the file, which is replaced."""
+        """Take the model, and the file, which is replaced.
+
+        Raises:
+            RecordingError: the file can't be written.
+        """
         self._chat = chat
         self._path = path
-        path.write_bytes(b"")
+        try:
+            path.write_bytes(b"")
+        except OSError as error:
+            raise RecordingError(f"{path}: {error.strerror}") from None
 
     async def complete(self, body: Body) -> Reply:
         """Ask, and record the answer or the failure."""
@@ -65,7 +74,7 @@ class Replayer:
         """
         entry = self._answers.get(_digest(body))
         if entry is None:
-            raise ChatFailed("not recorded: the tools, the prompt or the model changed since")
+            raise ChatFailed(NOT_RECORDED)
         if "failed" in entry:
             raise ChatFailed(str(entry["failed"]))
         return read_reply({"choices": [{"message": entry.get("message")}]})

@@ -1,6 +1,6 @@
 """Ask a model about one case, with the tools as the gateway would list them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -46,13 +46,14 @@ def offer_tools(catalogue: Catalogue) -> list[Body]:
     ]
 
 
-async def run_case(chat: Chat, model: str, catalogue: Catalogue, case: Case) -> CaseResult:
-    """Ask, and judge the calls; a failure of the model or its endpoint is a result, too."""
+async def run_case(
+    chat: Chat, model: str, catalogue: Catalogue, case: Case, tools: Sequence[Body]
+) -> CaseResult:
+    """Offer the tools, ask, and judge the calls; a failure of the model or its endpoint is a result, too."""
     messages: list[Mapping[str, Any]] = [
         {"role": "system", "content": _SYSTEM.format(name=catalogue.name)},
         {"role": "user", "content": case.prompt},
     ]
-    tools = offer_tools(catalogue)
     searched = is_searched(catalogue)
     try:
         for _ in range(_ROUNDS if searched else 1):

@@ -17,7 +17,7 @@ from mcp_gateway.evals.cases import CASES_FILE, Case, CasesError, read_cases
 from mcp_gateway.evals.chat import Chat
 from mcp_gateway.evals.endpoint import Endpoint, UnsafeEndpoint, endpoint_url
 from mcp_gateway.evals.evaluate import evaluate
-from mcp_gateway.evals.recording import Recorder, RecordingError, Replayer
+from mcp_gateway.evals.recording import NOT_RECORDED, Recorder, RecordingError, Replayer
 from mcp_gateway.evals.tell import tell_report
 from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.review.commands.options import load, manifest_option
@@ -82,7 +82,7 @@ def run(path: Path, **options: Any) -> None:
     """Ask a model about every case, with the tools as the gateway lists them, and report.
 
     The API key is read from the variable that --key-env names and is never printed. Exits with 1 if no case got an
-    answer, or fewer than --require passed.
+    answer, fewer than --require passed, or --replay has no answer for one.
     """
     given = _Options(**options)
     if (given.endpoint is None) == (given.replay is None):
@@ -101,7 +101,8 @@ def run(path: Path, **options: Any) -> None:
     else:
         for line in tell_report(report):
             echo(write_line(line))
-    if not report.answered or report.percent < given.require:
+    old = any(one.detail == NOT_RECORDED for one in report.results)
+    if old or not report.answered or report.percent < given.require:
         click.get_current_context().exit(1)
 
 

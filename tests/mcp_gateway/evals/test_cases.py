@@ -1,6 +1,7 @@
 """`gatepost eval cases`: what people ask, from the tools and from what agents did wrong."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,6 +121,50 @@ def test_words_of_models_hide_nothing_from_whoever_reviews_the_cases_a346(evalua
     assert not HIDDEN.search(text)
     [case] = [one for one in read_cases(evaluation.path / "evals.yaml") if one.source == "log"]
     assert not HIDDEN.search(case.prompt + case.note)
+
+
+def test_words_of_other_scripts_get_cases_of_their_own(evaluation: Any) -> None:
+    words = ("本周计划", "逾期的任务", "Überfällig", "Oberfällig")
+    options = log(
+        evaluation, *(attempt("searched", [one], similar=["find_tasks"]) for one in words)
+    )
+    evaluation.run("cases", *options)
+    file = evaluation.path / "evals.yaml"
+    cases = [case for case in read_cases(file) if case.source == "log"]
+    assert [case.prompt for case in cases] == [f"I want to {one}." for one in words]
+    assert "none is new" in evaluation.run("cases", *options).output
+
+
+def test_an_argument_named_as_a_kind_of_case_gets_its_own_id(evaluation: Any) -> None:
+    evaluation.change('"state"', '"title"', "openapi.json")
+    evaluation.run("cases")
+    ids = [case.id for case in read_cases(evaluation.path / "evals.yaml")]
+    assert {"find_tasks-title", "find_tasks-title-2"} <= {*ids}
+    assert "none is new" in evaluation.run("cases").output
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"properties": {"state": {"enum": []}}}, None),
+        ({"properties": {"state": {"enum": ["open", None]}}}, "I need state open."),
+        ({"properties": {"state": True}}, None),
+        ({"required": ["undescribed"]}, None),
+    ],
+)
+def test_schemas_of_mcp_servers_make_cases_whatever_they_hold(
+    schema: dict[str, Any], said: str | None, tmp_path: Path
+) -> None:
+    tool = {"name": "find", "description": "Find the notes of somebody.", "inputSchema": schema}
+    listed = {"tools": [tool | {"inputSchema": {"type": "object"} | schema}]}
+    (tmp_path / "mcp.json").write_text(json.dumps(listed))
+    manifest = tmp_path / "tools.yaml"
+    manifest.write_text(
+        "version: 1\nname: Notes\nmcp: mcp.json\ntools: {find: {operation: find}}\n"
+    )
+    prompts = [case.prompt for case in make_cases(load_catalogue(manifest)) if case.tool]
+    assert prompts[:1] == ["Find."]
+    assert any(said in one for one in prompts) if said else len(prompts) == 2
 
 
 @pytest.mark.parametrize("text", ["[]]", '[{"kind": "missing"}]', "{}"])

@@ -3,14 +3,17 @@
 `recorded.jsonl` holds the answers of the stand-in of support/in_process/fake_model.py, not of a model.
 """
 
+import asyncio
 import json
 import shutil
+from collections import UserDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mcp_gateway.evals.chat import ChatFailed
 from mcp_gateway.evals.endpoint import Endpoint
 from mcp_gateway.evals.run_case import offer_tools
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
@@ -234,6 +237,115 @@ def test_a_key_comes_from_the_environment_and_is_in_no_output_a345(
         result = evaluation.run("run", "--model", "m", *options)
     assert model.keys == ["Bearer sk-very-secret"]
     assert "sk-very-secret" not in result.output + recorded.read_text()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        lambda key: Answer(401, json.dumps({"error": {"code": key}}).encode()),
+        lambda key: answer(call(f"tool of {key}", json.dumps({"it is": key}))),
+        lambda key: answer(call("find_tasks", "{}") | {"content": key}),
+        lambda key: Answer(
+            401, b'{"error": {"code": "\\u0073%s"}}' % key.removeprefix("Bearer s").encode()
+        ),
+    ],
+    ids=["code", "name", "content", "escapes"],
+)
+def test_an_endpoint_that_repeats_the_key_brings_it_into_no_file_a385(
+    evaluation: Any, monkeypatch: pytest.MonkeyPatch, reply: Callable[[str], Answer]
+) -> None:
+    monkeypatch.setenv("MODEL_KEY", "sk-very-secret")
+    evaluation.cases(FIND)
+    recorded = evaluation.path / "rec.jsonl"
+    with serving(lambda _: reply("Bearer sk-very-secret")) as model:
+        options = ("--endpoint", model.url, "--key-env", "MODEL_KEY", "--record", str(recorded))
+        told = evaluation.run("run", "--model", "m", *options).output
+        told += evaluation.run("run", "--model", "m", "--json", *options).output
+    assert model.keys[-1] == "Bearer sk-very-secret"
+    assert "very-secret" not in told + recorded.read_text()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "asked"),
+    [
+        (HttpResponse(401, "", b""), 1),
+        (HttpResponse(402, "", b""), 1),
+        (HttpResponse(429, "", b""), 32),
+        (RequestFailed("unreachable", "gone"), 32),
+        (RequestFailed("too_large", "larger than 4 MiB"), 100),
+    ],
+    ids=["key", "account", "busy", "gone", "large"],
+)
+async def test_an_endpoint_that_serves_nobody_costs_few_requests_a386(
+    refusal: HttpResponse | RequestFailed, asked: int
+) -> None:
+    async def wait(seconds: float) -> None:
+        pass
+
+    busy = Busy(*[refusal] * 1_000)
+    endpoint = Endpoint(busy, "https://x.example.com", "", seconds=9, at_once=1, wait=wait)
+    said = []
+    for _ in range(100):
+        with pytest.raises(ChatFailed) as failed:
+            await endpoint.complete({})
+        said.append(str(failed.value))
+    assert len(busy.sent) == asked
+    assert said[-1].startswith("not asked, since") == (asked < 100)
+
+
+async def test_requests_that_wait_are_not_written_yet() -> None:
+    """1,222 tools make requests of megabytes, and there are thousands of cases."""
+    written = 0
+    answers = asyncio.Event()
+
+    class Counted(UserDict[str, Any]):
+        """Is written by the fallback for unknown types, which reads its keys."""
+
+        def keys(self) -> Any:
+            nonlocal written
+            written += 1
+            return super().keys()
+
+    class Slow(Busy):
+        async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
+            await answers.wait()
+            body = answer({"role": "assistant", "content": "Well."}).body
+            return HttpResponse(200, "application/json", body)
+
+    endpoint = Endpoint(Slow(), "https://x.example.com", "", seconds=9, at_once=2)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(100):
+            group.create_task(endpoint.complete(Counted(model="m")))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert written == 2
+        answers.set()
+    assert written == 100
+
+
+@pytest.mark.parametrize("option", ["--record", "--out"])
+def test_a_file_that_cannot_be_written_is_told_in_a_line(evaluation: Any, option: str) -> None:
+    evaluation.cases(FIND)
+    nowhere = str(evaluation.path / "nowhere" / "file")
+    run = ["run", "--model", "m", "--endpoint", "http://127.0.0.1:1"]
+    result = evaluation.run(*(["cases"] if option == "--out" else run), option, nowhere)
+    assert (result.exit_code, "No such file or directory" in result.output) == (1, True)
+
+
+def test_a_replay_without_an_answer_for_one_case_fails(evaluation: Any) -> None:
+    evaluation.run("cases")
+    with (evaluation.path / "evals.yaml").open("a") as file:
+        file.write("- {id: later, prompt: And this?, tool: find_tasks}\n")
+    options = ("--replay", str(HERE / "recorded.jsonl"), "--require", "90")
+    result = evaluation.run("run", "--model", "stand-in", *options)
+    assert "100% of 9 answered ones passed" in result.output
+    assert "later: failed: not recorded" in result.output
+    assert result.exit_code == 1
+
+
+def test_without_a_manifest_the_command_names_the_option(evaluation: Any) -> None:
+    (evaluation.path / "tools.yaml").unlink()
+    assert "name the manifest with --manifest" in evaluation.run("cases").output
 
 
 @pytest.mark.parametrize(

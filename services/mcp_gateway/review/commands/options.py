@@ -56,7 +56,8 @@ def load(path: Path) -> tuple[Manifest, OpenApiDocument, Catalogue]:
         document = load_document(manifest)
         return manifest, document, make_catalogue(manifest, document)
     except ManifestError as error:
-        raise click.ClickException(str(error)) from None
+        hint = "" if path.exists() else "; name the manifest with --manifest"
+        raise click.ClickException(f"{error}{hint}") from None
 
 
 def require_tool(catalogue: Catalogue, name: str) -> Tool:
