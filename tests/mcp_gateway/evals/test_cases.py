@@ -143,28 +143,16 @@ def test_an_argument_named_as_a_kind_of_case_gets_its_own_id(evaluation: Any) ->
     assert "none is new" in evaluation.run("cases").output
 
 
-@pytest.mark.parametrize(
-    ("schema", "said"),
-    [
-        ({"properties": {"state": {"enum": []}}}, None),
-        ({"properties": {"state": {"enum": ["open", None]}}}, "I need state open."),
-        ({"properties": {"state": True}}, None),
-        ({"required": ["undescribed"]}, None),
-    ],
-)
-def test_schemas_of_mcp_servers_make_cases_whatever_they_hold(
-    schema: dict[str, Any], said: str | None, tmp_path: Path
-) -> None:
+def test_an_argument_that_may_be_null_is_asked_for_by_a_value(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"state": {"enum": ["open", None]}}}
     tool = {"name": "find", "description": "Find the notes of somebody.", "inputSchema": schema}
-    listed = {"tools": [tool | {"inputSchema": {"type": "object"} | schema}]}
-    (tmp_path / "mcp.json").write_text(json.dumps(listed))
+    (tmp_path / "mcp.json").write_text(json.dumps({"tools": [tool]}))
     manifest = tmp_path / "tools.yaml"
     manifest.write_text(
         "version: 1\nname: Notes\nmcp: mcp.json\ntools: {find: {operation: find}}\n"
     )
     prompts = [case.prompt for case in make_cases(load_catalogue(manifest)) if case.tool]
-    assert prompts[:1] == ["Find."]
-    assert any(said in one for one in prompts) if said else len(prompts) == 2
+    assert prompts[-1] == "Find. I need state open."
 
 
 @pytest.mark.parametrize("text", ["[]]", '[{"kind": "missing"}]', "{}"])
