@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcp_gateway.results.fields import FieldPath
+from mcp_gateway.text import tidy_text
 
 _CAPITALS = {"id": "ID", "ids": "IDs", "url": "URL", "api": "API", "ip": "IP", "vat": "VAT"}
 View = Literal["table", "card", "form"]
@@ -53,6 +54,7 @@ class App:
 
 def name_label(name: str) -> str:
     """Return a label for people made from a name, such as `Due on` from `due_on`."""
+    name = tidy_text(name)
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").split()
     label = " ".join(_CAPITALS.get(word.lower(), word.lower()) for word in words) or name
     return label[:1].upper() + label[1:]

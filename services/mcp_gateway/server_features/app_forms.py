@@ -32,8 +32,14 @@ def _describe(
         "label": name_label(name),
         "kind": kind,
         "required": required,
-        "empty": None if nullable else [] if kind in ("lines", "choices") else "",
     }
+    # What an emptied input sends in a change; without it, the input can't be emptied.
+    if nullable:
+        described["empty"] = None
+    elif kind in ("lines", "choices") and not schema.get("minItems"):
+        described["empty"] = []
+    elif kind in ("text", "long") and not schema.get("minLength"):
+        described["empty"] = ""
     if said := source.get("description", schema.get("description")):
         described["help"] = said
     if kind in ("choice", "choices"):

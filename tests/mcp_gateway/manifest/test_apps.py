@@ -85,6 +85,16 @@ def test_the_tools_of_rows_and_forms_get_their_arguments_from_the_record(tmp_pat
     assert form.submit.tool == "create_task"
 
 
+def test_a_row_is_not_opened_by_a_field_that_the_shape_removes(tmp_path: Path) -> None:
+    more = f'    shape: {{fields: ["items[].title"]}}\n  card:\n    operation: getTask\n{ORG}    app: card\n'
+    problem = problem_of(tmp_path, "{view: table, row: card, fields: [title]}", more=more)
+    assert problem.startswith("tools.tool.app.row: card needs task_id")
+
+
+def test_a_label_made_from_a_name_holds_no_hidden_characters() -> None:
+    assert name_label("due\u202e_on\u200b") == "Due on"
+
+
 def test_a_list_that_is_the_answer_itself_is_found(tmp_path: Path) -> None:
     item = {"type": "object", "properties": {"name": TEXT}}
     app = app_for(tmp_path, {"type": "array", "items": item}, "table")

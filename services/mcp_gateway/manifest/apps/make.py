@@ -108,10 +108,13 @@ class _Maker:
         if entry.view == "card":
             self._refuse("row", only="a table")
         at, record = self._find_record()
-        row = self._link_row(record) if entry.row is not None else None
+        whole = (*at, EACH) if entry.view == "table" else at
+        # What `shape.fields` removes fills no argument.
+        sent = self._kept(whole, record)
+        row = self._link_row(sent) if entry.row is not None else None
         if entry.view == "form":
-            return App("form", title, submit=self._link_form(entry.submit or tool.name, record))
-        submit = None if entry.submit is None else self._link_form(entry.submit, record)
+            return App("form", title, submit=self._link_form(entry.submit or tool.name, sent))
+        submit = None if entry.submit is None else self._link_form(entry.submit, sent)
         shown_at = ("result", *at) if self._answer.get("type") == "array" else at
         return App(entry.view, title, tuple(self._fields(at, record)), shown_at, row, submit)
 
@@ -187,8 +190,8 @@ class _Maker:
             source = self._source_of(argument, record)
             if source is None:
                 raise UnusableApp(
-                    f".row: {name} needs {argument}, which is neither a field of a row nor an "
-                    f"argument of {self._tool.name}"
+                    f".row: {name} needs {argument}, which is neither a field of a row that "
+                    f"`shape.fields` keeps nor an argument of {self._tool.name}"
                 )
             filled.append((argument, source))
         return AppLink(name, tuple(filled))

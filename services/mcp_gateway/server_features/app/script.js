@@ -5,29 +5,33 @@
       loading: 'Loading …', waiting: 'Sent. Waiting for the answer …', empty: 'Nothing was found.',
       rows: (count, page) => `${count} ${count === 1 ? 'entry' : 'entries'}${page > 1 ? `, page ${page}` : ''}`,
       cut: 'The answer was too long, so a part of it is missing here.',
+      first: count => `only the first ${count} are shown`,
       next: 'Next page', previous: 'Previous page', back: 'Back', again: 'Fill in again',
       none: 'empty', withheld: 'withheld', yes: 'Yes', no: 'No', choose: 'Choose …', optional: 'optional',
       required: 'Fill this in.', number: 'Enter a number.', whole: 'Enter a whole number.',
       least: value => `Enter at least ${value}.`, most: value => `Enter at most ${value}.`,
       short: value => `Enter at least ${value} characters.`, long: value => `Enter at most ${value} characters.`,
-      json: 'Enter valid JSON.', date: 'Enter a date.', lines: 'One value on each line.', written: 'Written as JSON.',
+      json: 'Enter valid JSON.', date: 'Enter a date.', hidden: 'The present value is withheld.', lines: 'One value on each line.', written: 'Written as JSON.',
       unchanged: 'Nothing was changed, so nothing was sent.', done: 'Done.', sent: 'This was already sent; the answer is below.',
       failed: 'The call failed.', cancelled: 'The call was cancelled.', strange: 'This answer has another form than expected:',
       alone: 'This app shows only this answer, since the host does not let it call tools.', fix: 'Correct the marked fields.',
+      stop: 'Stop waiting', stopped: 'There is no answer yet. What was sent may still be done, so look before you send it again.',
     },
     de: {
       loading: 'Wird geladen …', waiting: 'Gesendet. Die Antwort steht noch aus …', empty: 'Es wurde nichts gefunden.',
       rows: (count, page) => `${count} ${count === 1 ? 'Eintrag' : 'Einträge'}${page > 1 ? `, Seite ${page}` : ''}`,
       cut: 'Die Antwort war zu lang, daher fehlt hier ein Teil.',
+      first: count => `nur die ersten ${count} werden gezeigt`,
       next: 'Nächste Seite', previous: 'Vorige Seite', back: 'Zurück', again: 'Erneut ausfüllen',
       none: 'leer', withheld: 'nicht angezeigt', yes: 'Ja', no: 'Nein', choose: 'Auswählen …', optional: 'freiwillig',
       required: 'Bitte ausfüllen.', number: 'Bitte eine Zahl eingeben.', whole: 'Bitte eine ganze Zahl eingeben.',
       least: value => `Bitte mindestens ${value} eingeben.`, most: value => `Bitte höchstens ${value} eingeben.`,
       short: value => `Bitte mindestens ${value} Zeichen eingeben.`, long: value => `Bitte höchstens ${value} Zeichen eingeben.`,
-      json: 'Bitte gültiges JSON eingeben.', date: 'Bitte ein Datum eingeben.', lines: 'Ein Wert je Zeile.', written: 'Als JSON geschrieben.',
+      json: 'Bitte gültiges JSON eingeben.', date: 'Bitte ein Datum eingeben.', hidden: 'Der jetzige Wert wird nicht angezeigt.', lines: 'Ein Wert je Zeile.', written: 'Als JSON geschrieben.',
       unchanged: 'Es wurde nichts geändert und nichts gesendet.', done: 'Erledigt.', sent: 'Dies wurde bereits gesendet; die Antwort steht darunter.',
       failed: 'Der Aufruf ist fehlgeschlagen.', cancelled: 'Der Aufruf wurde abgebrochen.', strange: 'Diese Antwort hat eine andere Form als erwartet:',
       alone: 'Diese Ansicht zeigt nur diese Antwort, da sie hier keine Werkzeuge aufrufen darf.', fix: 'Bitte die markierten Felder korrigieren.',
+      stop: 'Nicht länger warten', stopped: 'Es gibt noch keine Antwort. Das Gesendete kann noch ausgeführt werden; bitte erst nachsehen, bevor Sie es erneut senden.',
     },
   };
   const app = JSON.parse(document.getElementById('app').textContent);
@@ -42,6 +46,11 @@
   // Messages to and from the host: JSON-RPC over postMessage (MCP Apps 2026-01-26).
   const pending = new Map();
   let lastId = 0;
+  const PATIENCE = 15000;
+  const MOST_ROWS = 1000;
+  const MOST_LINES = 40;
+  const MOST_IN_CELL = 1000;
+  const WITHHELD = '[redacted]';
   const post = message => parent.postMessage({ jsonrpc: '2.0', ...message }, '*');
   const request = (method, params) => new Promise((resolve, reject) => {
     lastId += 1;
@@ -60,7 +69,7 @@
     if (typeof data.method === 'string') {
       const known = data.id === undefined ? NOTIFICATIONS : REQUESTS;
       const act = Object.hasOwn(known, data.method) ? known[data.method] : null;
-      if (data.id === undefined) act?.(data.params ?? {});
+      if (data.id === undefined) attempt(() => act?.(data.params ?? {}));
       else if (act) post({ id: data.id, result: act(data.params ?? {}) });
       else post({ id: data.id, error: { code: -32601, message: 'Method not found' } });
       return;
@@ -70,6 +79,16 @@
     if (data.error) waiting?.reject(new Error(String(data.error.message ?? '')));
     else waiting?.resolve(data.result ?? {});
   });
+
+  /** Do something with what came from outside; what can't be read is told, and never leaves the view as if it waited. */
+  function attempt(work) {
+    try {
+      work();
+    } catch {
+      show(app.title);
+      fail(words.failed);
+    }
+  }
 
   /** Take over the host's theme and language; tell whether words must be written again. */
   function adopt(context) {
@@ -85,7 +104,7 @@
     style.setProperty('--most', fixed > 0 ? `${fixed}px` : '34rem');
     style.padding = [top, right, bottom, left].map(size => `${Number(size) || 0}px`).join(' ');
     try {
-      locale = Intl.getCanonicalLocales(host.locale ?? navigator.language)[0];
+      locale = Intl.getCanonicalLocales(host.locale ?? navigator.language)[0] ?? 'en';
     } catch {
       locale = 'en';
     }
@@ -127,19 +146,30 @@
     const buttons = [...view.querySelectorAll('button')];
     const focused = document.activeElement;
     for (const one of buttons) one.disabled = true;
+    const stop = button(words.stop, () => {
+      for (const [id, { reject }] of pending) {
+        pending.delete(id);
+        post({ method: 'notifications/cancelled', params: { requestId: id } });
+        reject(new Error(words.stopped));
+      }
+    });
+    // A person may have to confirm the call first, so only they know when to give up.
+    const timer = setTimeout(() => status.after(stop), PATIENCE);
     try {
       await work();
     } catch (error) {
       fail(error.message || words.failed);
       if (view.contains(buttons[0])) status.textContent = said;
     } finally {
+      clearTimeout(timer);
+      stop.remove();
       main.setAttribute('aria-busy', 'false');
       for (const one of buttons) one.disabled = false;
       if (view.contains(focused)) focused.focus();
     }
   }
 
-  const textOf = result => (result.content ?? []).map(block => block.text).filter(text => typeof text === 'string').join('\n');
+  const textOf = result => (Array.isArray(result.content) ? result.content : []).map(block => block?.text).filter(text => typeof text === 'string').join('\n');
   async function call(tool, args) {
     const result = await request('tools/call', { name: tool, arguments: args });
     if (result.isError) throw new Error(textOf(result) || words.failed);
@@ -168,10 +198,11 @@
   }
   const isCut = result => result._meta?.['gatepost/truncated'] !== undefined;
 
+  const shorten = text => (text.length > MOST_IN_CELL ? `${text.slice(0, MOST_IN_CELL)} …` : text);
   // Values, always as text: nothing of an answer becomes markup or an address.
   function write(value, kind) {
     if (value === undefined || value === null || value === '') return el('span', { class: 'none', 'aria-label': words.none, role: 'img' }, '–');
-    if (value === '[redacted]') return el('em', { class: 'none' }, words.withheld);
+    if (value === WITHHELD) return el('em', { class: 'none' }, words.withheld);
     if (typeof value === 'boolean') return document.createTextNode(value ? words.yes : words.no);
     if (typeof value === 'number') return document.createTextNode(kind === 'plain' ? String(value) : value.toLocaleString(locale, { maximumFractionDigits: 20 }));
     if (Array.isArray(value)) {
@@ -188,6 +219,7 @@
   function writeDate(value, kind) {
     const day = kind === 'date' || value.length === 10;
     const date = new Date(day ? `${value.slice(0, 10)}T00:00:00Z` : value);
+    if (Number.isNaN(+date)) return document.createTextNode(value);
     const options = day ? { dateStyle: 'medium', timeZone: 'UTC' } : { dateStyle: 'medium', timeStyle: 'short' };
     if (!day && host.timeZone) options.timeZone = host.timeZone;
     try {
@@ -214,7 +246,8 @@
     const answer = read(result);
     const rows = answer && dig(answer, app.at);
     if (!Array.isArray(rows)) return showStrange(app.title, result);
-    redraw = () => showTable(result, cursors);
+    const again = () => showTable(result, cursors);
+    redraw = again;
     const reload = list => during(words.loading, async () => {
       const args = { ...input };
       if (app.next) args[app.next] = list.at(-1);
@@ -223,15 +256,15 @@
       showTable(following, list);
       title.focus();
     });
-    const opened = new Map();
     const open = (row, index) => during(words.loading, async () => {
       const args = fill(app.row.arguments, row);
       const found = await call(app.row.tool, args);
-      showCard(app.row, found, () => { redraw(); view.querySelector(`[data-row="${index}"]`)?.focus(); }, args, () => reload(cursors));
+      showCard(app.row, found, () => { again(); view.querySelector(`[data-row="${index}"]`)?.focus(); }, args, () => reload(cursors));
       title.focus();
     });
     const cell = (field, row, index, first) => {
-      const value = write(dig(row, field.path), field.kind);
+      const said = dig(row, field.path);
+      const value = write(typeof said === 'string' ? shorten(said) : said, field.kind);
       const link = first && app.row && canCall && fill(app.row.arguments, row);
       const shown = link ? el('button', { type: 'button', class: 'open', 'data-row': index, click: () => open(row, index) }, value) : value;
       const attributes = { 'data-label': field.label, class: field.kind === 'number' ? 'number' : null };
@@ -242,32 +275,35 @@
     const table = el('table', { role: 'table', 'aria-labelledby': 'title' },
       el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, ...app.fields.map(field =>
         el('th', { scope: 'col', role: 'columnheader', class: field.kind === 'number' ? 'number' : null }, field.label)))),
-      el('tbody', { role: 'rowgroup' }, ...rows.map((row, index) =>
+      el('tbody', { role: 'rowgroup' }, ...rows.slice(0, MOST_ROWS).map((row, index) =>
         el('tr', { role: 'row' }, ...app.fields.map((field, place) => cell(field, row, index, place === 0))))));
-    const following = answer.nextCursor;
+    const following = isScalar(answer.nextCursor) ? answer.nextCursor : null;
     const turns = [];
     if (canCall && cursors.length > 1) turns.push(button(words.previous, () => reload(cursors.slice(0, -1))));
     if (canCall && app.next && following != null) turns.push(button(words.next, () => reload([...cursors, following])));
     const hidden = app.submit && canCall ? fill(app.submit.hidden, {}) : null;
     const add = hidden && el('div', { class: 'bar' }, button(app.submit.action, () => {
-      showForm(app.submit, {}, { hidden, back: redraw, after: () => reload(cursors) });
+      showForm(app.submit, {}, { hidden, back: again, after: () => reload(cursors) });
       title.focus();
     }, 'main'));
     show(app.title, add,
       rows.length ? el('div', { class: 'scroll', role: 'region', tabindex: '0', 'aria-labelledby': 'title' }, table) : el('p', {}, words.empty),
       turns.length ? el('div', { class: 'bar after' }, ...turns) : null);
     const notes = rows.length ? [words.rows(rows.length, cursors.length)] : [];
+    if (rows.length > MOST_ROWS) notes.push(words.first(MOST_ROWS));
     if (isCut(result)) notes.push(words.cut);
     if (!canCall && (following != null || app.row)) notes.push(words.alone);
     say(notes.join('. '));
   }
 
+  /** Tell whether a value names exactly one thing: nothing nested, withheld or too large for a number here. */
+  const isScalar = value => (typeof value === 'string' && value !== '' && value !== WITHHELD) || Number.isSafeInteger(value);
   /** Fill arguments from a record or from the arguments of the first call; null if one is missing. */
   function fill(sources, record, given = input) {
     const args = {};
     for (const [name, [from, field]] of Object.entries(sources)) {
       const value = from === 'record' ? dig(record, [field]) : given[field];
-      if (value === undefined || value === null) return null;
+      if (!isScalar(value)) return null;
       args[name] = value;
     }
     return args;
@@ -279,10 +315,12 @@
   function showCard(card, result, back, args = input, changed = null) {
     const answer = read(result);
     const record = answer && dig(answer, card.at);
-    if (record === null || typeof record !== 'object') return showStrange(card.title, result);
+    if (record === null || typeof record !== 'object' || Array.isArray(record)) return showStrange(card.title, result);
     const again = () => showCard(card, result, back, args, changed);
-    if (!back) redraw = again;
-    const hidden = card.submit && canCall ? fill(card.submit.hidden, record, args) : null;
+    redraw = again;
+    // A form that replaces the whole record would replace what was cut with nothing.
+    const whole = card.submit?.changes || !isCut(result);
+    const hidden = card.submit && canCall && whole ? fill(card.submit.hidden, record, args) : null;
     const edit = () => {
       showForm(card.submit, record, {
         hidden,
@@ -300,6 +338,7 @@
     say([isCut(result) ? words.cut : '', !canCall && card.submit ? words.alone : ''].filter(Boolean).join(' '));
   }
 
+  const isGerman = () => words === LANGUAGES.de;
   // Forms. A host may sandbox the app without `allow-forms`, so nothing relies on a form's submission.
   function control(field, value) {
     const id = `field-${field.name}`;
@@ -311,7 +350,7 @@
       case 'flag':
         return el('select', shared, el('option', { value: '' }, words.choose), option(true, words.yes), option(false, words.no));
       case 'choice':
-        return el('select', shared, el('option', { value: '' }, words.choose), ...field.options.map(key => option(key, String(key).replaceAll('_', ' '))));
+        return el('select', shared, el('option', { value: '' }, words.choose), ...[...new Set(isScalar(value) ? [...field.options, value] : field.options)].map(key => option(key, String(key).replaceAll('_', ' '))));
       case 'choices':
         return el('select', { ...shared, multiple: true, size: Math.min(field.options.length, 6) }, ...field.options.map(key => option(key, String(key).replaceAll('_', ' '))));
       case 'lines':
@@ -322,7 +361,7 @@
         return area(String(text));
       case 'number':
       case 'integer':
-        return el('input', { ...shared, inputmode: field.kind === 'integer' ? 'numeric' : 'decimal', value: String(text) });
+        return el('input', { ...shared, inputmode: field.kind === 'integer' ? 'numeric' : 'decimal', value: typeof text === 'number' && isGerman() ? String(text).replace('.', ',') : String(text) });
       case 'date':
         return el('input', { ...shared, type: 'date', value: String(text).slice(0, 10) });
       case 'time': {
@@ -358,9 +397,11 @@
       }
     }
     if (field.kind === 'number' || field.kind === 'integer') {
-      const number = Number(text.trim().replace(locale.startsWith('de') ? ',' : /$^/, '.'));
+      // A thousands separator is refused: `1.000` is one or a thousand, by the language.
+      const form = isGerman() ? /^[+-]?\d+(,\d+)?(e[+-]?\d+)?$/i : /^[+-]?(\d+\.?|\d*\.\d+)(e[+-]?\d+)?$/i;
+      const number = form.test(text.trim()) ? Number(text.trim().replace(',', '.')) : NaN;
       if (!Number.isFinite(number)) throw new Error(words.number);
-      if (field.kind === 'integer' && !Number.isInteger(number)) throw new Error(words.whole);
+      if (field.kind === 'integer' && !Number.isSafeInteger(number)) throw new Error(words.whole);
       if (field.least != null && number < field.least) throw new Error(words.least(field.least));
       if (field.most != null && number > field.most) throw new Error(words.most(field.most));
       return number;
@@ -373,21 +414,23 @@
 
   function showForm(form, values, { hidden = {}, back = null, after = null, problem = '' } = {}) {
     const fields = form.inputs.map(field => {
-      const value = dig(values, [field.name]);
-      const node = control(field, value === undefined ? field.default : value);
+      const known = dig(values, [field.name]) ?? (form.changes ? undefined : field.default);
+      const withheld = JSON.stringify(known ?? null).includes(WITHHELD);
+      const value = withheld ? undefined : known;
+      const node = control(field, value);
       const id = node.id;
-      const hints = [field.help, { lines: words.lines, json: words.written }[field.kind]].filter(Boolean).join(' ');
+      const hints = [field.help, { lines: words.lines, json: words.written }[field.kind], withheld && words.hidden].filter(Boolean).join(' ');
       const error = el('p', { class: 'error', id: `${id}-error`, hidden: true });
       const row = el('div', { class: 'field' },
         el('label', { for: id }, field.label, field.required || form.changes ? null : el('span', { class: 'help' }, ` (${words.optional})`)),
         node, el('p', { class: 'help', id: `${id}-help`, hidden: !hints }, hints), error);
-      return { field, node, error, row, before: raw(node) };
+      return { field, node, error, row, value, before: raw(node) };
     });
     const collect = () => {
       const args = { ...hidden };
       let wrong = null;
       let changed = false;
-      for (const { field, node, error, before } of fields) {
+      for (const { field, node, error, before, value: known } of fields) {
         let said = '';
         let value;
         const same = raw(node) === before;
@@ -395,7 +438,9 @@
         try {
           // A record may hold a value that the form would not take, which is then left alone.
           if (!form.changes || !same || field.required) value = entered(field, node);
-          if (value === undefined && field.required) said = words.required;
+          // What nobody touched is sent as it was read, not as the input shows it.
+          if (same && value !== undefined) value = known;
+          if (value === undefined && (field.required || (form.changes && !same && field.empty === undefined))) said = words.required;
         } catch (problem) {
           said = problem.message;
         }
@@ -443,24 +488,26 @@
       }
     };
     const bar = el('div', { class: 'bar' }, canCall ? button(form.action, send, 'main') : null, back ? button(words.back, () => { back(); title.focus(); }) : null);
+    redraw = () => {};
     show(form.title, el('form', { novalidate: true, 'aria-labelledby': 'title', keydown: press, submit: event => event.preventDefault() }, ...fields.map(one => one.row), bar));
     if (problem) fail(problem);
     say(canCall ? '' : words.alone);
   }
   function showSent(form, args, result, said = words.done) {
+    redraw = () => showSent(form, args, result, said);
     const answer = read(result);
     const again = canCall ? el('div', { class: 'bar after' }, button(words.again, () => { showForm(form, args); title.focus(); })) : null;
     const record = answer && (answer.result !== undefined && Object.keys(answer).length === 1 ? null : answer);
     show(form.title, record ? facts(form.fields ?? guess(record), record) : el('p', { class: 'text' }, textOf(result)), again);
     say(said);
   }
-  const guess = record => Object.keys(record).filter(name => name !== 'nextCursor').map(name => ({ label: name[0].toUpperCase() + name.slice(1).replaceAll('_', ' '), path: [name], kind: '' }));
+  const guess = record => Object.keys(record).filter(name => name !== '' && name !== 'nextCursor').slice(0, MOST_LINES).map(name => ({ label: name[0].toUpperCase() + name.slice(1).replaceAll('_', ' '), path: [name], kind: '' }));
   function showFormFirst(result) {
     if (result.isError) showForm(app.submit, input, { problem: textOf(result) });
     else if (app.submit.tool === app.tool) showSent(app.submit, input, result, words.sent);
     else {
       const record = read(result) ?? {};
-      const hidden = fill(app.submit.hidden, record);
+      const hidden = app.submit.changes || !isCut(result) ? fill(app.submit.hidden, record) : null;
       if (hidden) showForm(app.submit, record, { hidden });
       else showStrange(app.title, result);
     }
