@@ -233,6 +233,10 @@ def test_a_long_value_without_spaces_stays_within_a_narrow_page(
         expect(app.locator("table, dl")).to_be_visible()
         frame = host.page.frames[-1]
         assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        # Nor is anything cut off inside of the region that scrolls.
+        assert frame.evaluate(
+            "[...document.querySelectorAll('.scroll')].every(one => one.scrollWidth <= one.clientWidth)"
+        ), name
     host.page.set_viewport_size({"width": 1280, "height": 800})
 
 
