@@ -369,7 +369,7 @@ auth_server:
 {_write_sign_in(layout)}mcp_gateway:
   issuer: {layout.issuer}
   resource: {layout.resource}
-{_write_apis(layout)}  signing_key: gateway-key.pem
+{_write_apis(layout)}{_write_published(layout)}  signing_key: gateway-key.pem
   metrics_port: {layout.gateway_metrics_port}
 {_write_tracing(layout)}  allowed_origins: ["http://127.0.0.1:*", "http://localhost:*"]
 """
@@ -475,6 +475,11 @@ def _write_apis(layout: DemoLayout) -> str:
       credentials:
         apiKey: {{mode: static, value: {{file: invoicing_key}}}}
 """
+
+
+def _write_published(layout: DemoLayout) -> str:
+    """Serve what `gatepost publish --write` wrote before this start, since this file is written anew."""
+    return "  published: public\n" if (layout.directory / "public").is_dir() else ""
 
 
 def _write_sign_in(layout: DemoLayout) -> str:

@@ -363,6 +363,18 @@ def test_a_demo_refuses_a_directory_in_use_and_a_state_file_without_a_folder(
     assert ended.stderr.startswith("Error: --state-file: the folder ")
 
 
+def test_a_demo_serves_what_was_written_for_directories_before_its_start(tmp_path: Path) -> None:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "openai-apps-challenge").write_text("token-of-the-form\n")
+    ports = [str(free_port()) for _ in range(4)]
+    flags = ("--auth-port", "--gateway-port", "--saas-port", "--stripe-port")
+    chosen = [part for pair in zip(flags, ports, strict=True) for part in pair]
+    with typed("demo", *chosen, "--directory", str(tmp_path)) as demo:
+        read_until(demo, "Ctrl-C")
+        url = f"http://127.0.0.1:{ports[1]}/.well-known/openai-apps-challenge"
+        assert httpx2.get(url, trust_env=False).text == "token-of-the-form"
+
+
 def test_connect_to_where_nothing_answers_says_so_in_one_line() -> None:
     ended = gatepost("connect", f"http://127.0.0.1:{free_port()}/mcp", "--no-browser")
 

@@ -52,9 +52,11 @@ async def test_a_document_is_served_to_everybody_and_can_be_cached(
         assert answer.headers["access-control-expose-headers"] == "etag"
         assert answer.headers["cache-control"] == "public, max-age=3600"
         etag = answer.headers["etag"]
-        for known in (etag, f'"other", W/{etag}'):
+        for known in (etag, f'"other", W/{etag}', "*"):
             same = await world.http.get(place, headers={"if-none-match": known})
             assert (same.status_code, same.content) == (304, b"")
+        head = await world.http.head(place)
+        assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", etag)
         other = await world.http.get(place, headers={"if-none-match": '"other"'})
         assert other.content == answer.content
         asked = await world.http.options(place)

@@ -28,7 +28,8 @@ def _route(path: str, served: Served) -> Route:
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=_HEADERS)
-        if served.etag in _tags(request.headers.get("if-none-match", "")):
+        tags = _tags(request.headers.get("if-none-match", ""))
+        if served.etag in tags or "*" in tags:  # RFC 9110 §13.1.2
             return Response(status_code=304, headers=headers)
         return Response(served.body, media_type=served.media_type, headers=headers)
 
