@@ -145,12 +145,23 @@ def create_app(
                 )
             )
 
+            count_event = page.counter(names.API_EVENTS)
+            take_event = TakeEvent(
+                lambda: current.server.catalogue,
+                _reveal(settings.event_secrets),
+                runtime.notifying.feed,
+                now,
+                lambda webhook, outcome: count_event.add((webhook, outcome)),
+            )
+
             def switch(catalogue: Catalogue) -> None:
                 current.switch(catalogue, *make_pipeline(catalogue))
                 auth.outdated.switch(catalogue.toolsets)
+                take_event.warn_of_missing_secrets()
 
             await auth.keys.refresh()
             log.info("serving", resource=settings.resource, tools=len(live.catalogue.tools))
+            take_event.warn_of_missing_secrets()
             parts = Parts(live, auth.revocations, runtime.plans, guards, runtime.reporting)
             watch = ClientWatch(settings.keep_alive)
             stopping.when_waits_end(runtime.answers.close)
@@ -176,12 +187,7 @@ def create_app(
                         new_id,
                     ),
                     verifier=auth.verifier,
-                    take_event=TakeEvent(
-                        lambda: current.server.catalogue,
-                        _reveal(settings.event_secrets),
-                        runtime.notifying.feed,
-                        now,
-                    ),
+                    take_event=take_event,
                     health=_describe_health(live, auth, guards, runtime, stopping),
                 )
 

@@ -75,6 +75,12 @@ TOOLS_WITHHELD = Metric(
     "gauge",
     "Tools whose changes wait because they differ from what a directory approved.",
 )
+API_EVENTS = Metric(
+    "gatepost_api_events_total",
+    "counter",
+    "Events of APIs' webhooks: told, repeated, ignored, refused, unreadable or not_shared.",
+    ("webhook", "outcome"),
+)
 STREAMS = Metric(
     "gatepost_notification_streams", "gauge", "Streams of notifications that are open.", ("era",)
 )
@@ -89,5 +95,5 @@ METRICS = (
     *OF_PROCESS,
     *(OPERATION, CALLS, PLAN_REFUSALS, UNCOUNTED, UPSTREAM, RETRIES, REFUSED, BREAKERS),
     *(EVENTS_WAITING, EVENTS_OLDEST, EVENTS_LOST, SPOOL, KEYS_AGE, FEED_AGE, PLANS_AGE),
-    *(TOOLS, CATALOGUE_KEPT, TOOLS_WITHHELD, STREAMS, REDIS_UP, STREAM, STREAM_OLDEST),
+    *(TOOLS, CATALOGUE_KEPT, TOOLS_WITHHELD, API_EVENTS, STREAMS, REDIS_UP, STREAM, STREAM_OLDEST),
 )

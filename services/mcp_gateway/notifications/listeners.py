@@ -6,7 +6,7 @@ told once, so a client that reads slowly costs no more memory than what it watch
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 
@@ -26,7 +26,12 @@ from mcp_gateway.notifications.port import (
     Resubscribed,
     Wishes,
 )
-from mcp_gateway.notifications.visible import CatalogueChange, ListName, may_watch
+from mcp_gateway.notifications.visible import (
+    CatalogueChange,
+    ListName,
+    may_list_again,
+    may_watch,
+)
 
 MOST_OF_ONE = 10
 """Streams that one person may have open through one client, in one process."""
@@ -52,7 +57,6 @@ class Listener:
     """One open stream: whose it is, what its client wants to hear of, and what is due."""
 
     __slots__ = (
-        "_ended",
         "_lists",
         "_uris",
         "_wake",
@@ -60,6 +64,7 @@ class Listener:
         "caller",
         "catalogue",
         "era",
+        "has_ended",
         "is_stale",
         "lists",
         "subscriber",
@@ -89,7 +94,8 @@ class Listener:
         """Whether the client's wishes may have changed since they were read."""
         self._lists: dict[ListName, None] = {}
         self._uris: dict[str, None] = {}
-        self._ended = False
+        self.has_ended = False
+        """Whether nothing more may be told."""
         self._wake = asyncio.Event()
 
     def note(self, lists: Iterable[ListName] = (), uris: Iterable[str] = ()) -> None:
@@ -103,14 +109,14 @@ class Listener:
 
     def end(self) -> None:
         """End the stream; what is due is not told any more."""
-        self._ended = True
+        self.has_ended = True
         self._wake.set()
 
     async def due(self) -> Due | None:
         """Wait for what the client has to be told; None once the stream ends."""
         await self._wake.wait()
         self._wake.clear()
-        if self._ended:
+        if self.has_ended:
             self._wake.set()
             return None
         due = Due(tuple(self._lists), tuple(self._uris))
@@ -153,10 +159,14 @@ class Listeners:
         self._sleep = sleep
         self._open: dict[Listener, None] = {}
         self._of_principal: Counter[str] = Counter()
-        self._of_tenant: Counter[str] = Counter()
+        self._of_tenant: dict[str, dict[Listener, None]] = {}
         self._of_subscriber: dict[str, dict[Listener, None]] = {}
         self._closed = False
-        self._look_now = asyncio.Event()
+        # Each in a task of its own: neither a large catalogue nor a slow Redis may let a stream go on
+        # after its token.
+        self._check_now = asyncio.Event()
+        self._compare_now = asyncio.Event()
+        self._read_now = asyncio.Event()
 
     @property
     def are_offered(self) -> bool:
@@ -192,7 +202,8 @@ class Listeners:
         """
         principal, tenant = principal_of(caller), caller.tenant_id
         former = tuple(self._of_subscriber.get(subscriber, ())) if alone else ()
-        if not former:
+        # A stream replaces one; others may not have ended yet, because their clients do not read.
+        if len(former) != 1:
             self._require_room(principal, tenant)
         for replaced in former:
             replaced.end()
@@ -201,33 +212,35 @@ class Listeners:
             listener.end()
         self._open[listener] = None
         self._of_principal[principal] += 1
-        self._of_tenant[tenant] += 1
-        of_subscriber = self._of_subscriber.setdefault(subscriber, {})
-        of_subscriber[listener] = None
+        self._of_tenant.setdefault(tenant, {})[listener] = None
+        self._of_subscriber.setdefault(subscriber, {})[listener] = None
         try:
             yield listener
         finally:
             del self._open[listener]
             _lower(self._of_principal, principal)
-            _lower(self._of_tenant, tenant)
-            del of_subscriber[listener]
-            if not of_subscriber:
-                self._of_subscriber.pop(subscriber, None)
+            _remove(self._of_tenant, tenant, listener)
+            _remove(self._of_subscriber, subscriber, listener)
 
     def watch(self, listener: Listener, uris: Iterable[str]) -> None:
         """Let a stream tell of these resources, of those that its caller may watch."""
         listener.asked = frozenset(uris)
         listener.watched = frozenset(
-            uri for uri in listener.asked if may_watch(listener.catalogue, listener.caller, uri)
+            uri
+            for uri in listener.asked
+            if may_watch(listener.catalogue, listener.caller, uri, with_skills=self._with_skills)
         )
 
     async def read_wishes(self, listener: Listener) -> None:
-        """Let a stream of the handshake era tell of what its client subscribed to."""
+        """Let a stream of the handshake era tell of what its client subscribed to.
+
+        If that can't be read at the moment, it is read later.
+        """
         listener.is_stale = False
         try:
             self.watch(listener, await self.wishes.watched(listener.subscriber))
         except NotShared:
-            listener.is_stale = True  # tried again after the next look
+            listener.is_stale = True
 
     async def subscribe(self, subscriber: str, uri: str) -> None:
         """Let a client's streams, at every process, tell of a resource.
@@ -251,7 +264,7 @@ class Listeners:
     def switch(self, catalogue: Catalogue) -> None:
         """Tell each client of what it sees change with another catalogue."""
         self._catalogue = catalogue
-        self._look_now.set()
+        self._compare_now.set()
 
     def end_all(self) -> None:
         """End every stream; clients may open others."""
@@ -267,8 +280,10 @@ class Listeners:
     async def running(self) -> AsyncIterator[None]:
         """Look after the open streams while the block lasts."""
         async with (
-            in_background(self._look_regularly),
-            in_background(self._look_when_wanted),
+            in_background(self._check_regularly),
+            in_background(lambda: self._whenever(self._check_now, self._check)),
+            in_background(lambda: self._whenever(self._compare_now, self._compare)),
+            in_background(lambda: self._whenever(self._read_now, self._read)),
             self._feed.following(self._hear),
         ):
             yield
@@ -281,66 +296,79 @@ class Listeners:
             )
         # A tenant may open no more than it leaves free, so that one alone gets half.
         free = self._most - len(self._open)
-        if free <= 0 or self._of_tenant[tenant] >= free:
+        if free <= 0 or len(self._of_tenant.get(tenant, ())) >= free:
             raise TooManyListeners(
                 "This gateway has no room for another stream of notifications at the moment. "
                 "Try again in a minute."
             )
 
-    async def _look_regularly(self) -> None:
+    async def _check_regularly(self) -> None:
         while True:
             await self._sleep(LOOK_SECONDS)
-            self._look_now.set()
+            self._check_now.set()
+            self._read_now.set()
 
-    async def _look_when_wanted(self) -> None:
+    async def _whenever(self, wanted: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self._look_now.wait()
-            self._look_now.clear()
+            await wanted.wait()
+            wanted.clear()
             try:
-                await self._look()
+                await work()
             except Exception:  # a fault with one look must not leave the others out
                 log.exception("streams_not_checked")
 
-    async def _look(self) -> None:
-        """End streams whose token has ended, and note what another catalogue changed."""
-        now_served = self._catalogue
-        changes: dict[int, CatalogueChange] = {}
+    async def _check(self) -> None:
+        """End streams whose token has ended."""
         for number, listener in enumerate(tuple(self._open), 1):
-            before = listener.catalogue
             if not self._holds(listener.caller):
                 listener.end()
-            elif before is not now_served:
-                if id(before) not in changes:
-                    # A large catalogue takes long to compare, so calls continue meanwhile.
-                    changes[id(before)] = await asyncio.to_thread(
-                        CatalogueChange, before, now_served, with_skills=self._with_skills
-                    )
-                self._apply(listener, changes[id(before)], now_served)
-            if listener.is_stale:
-                await self.read_wishes(listener)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    def _apply(self, listener: Listener, change: CatalogueChange, catalogue: Catalogue) -> None:
-        listener.note(change.lists(listener.caller), change.contents)
-        listener.catalogue = catalogue
-        self.watch(listener, listener.asked)
+    async def _compare(self) -> None:
+        """Note what another catalogue changed."""
+        now_served = self._catalogue
+        changes: dict[int, CatalogueChange] = {}
+        for listener in tuple(self._open):
+            before = listener.catalogue
+            if before is now_served:
+                continue
+            if id(before) not in changes:
+                # A large catalogue takes long to compare, so calls continue meanwhile.
+                changes[id(before)] = await asyncio.to_thread(
+                    CatalogueChange, before, now_served, with_skills=self._with_skills
+                )
+            change = changes[id(before)]
+            listener.note(change.lists(listener.caller), change.contents)
+            listener.catalogue = now_served
+            self.watch(listener, listener.asked)
+            await asyncio.sleep(0)  # each may have tools and resources of its own
+
+    async def _read(self) -> None:
+        """Read again what clients subscribed to."""
+        for listener in [one for one in self._open if one.is_stale and not one.has_ended]:
+            await self.read_wishes(listener)
+            if listener.is_stale:
+                return  # each of the others would wait for Redis in vain, too
 
     def _hear(self, news: News) -> None:
         match news:
             case Resubscribed(subscriber):
                 for listener in self._of_subscriber.get(subscriber, ()):
                     listener.is_stale = True
-                    self._look_now.set()
+                    self._read_now.set()
             case Changed():
-                for listener in self._open:
+                for listener in self._of_tenant.get(news.tenant_id, ()):
                     if _concerns(news, listener.caller):
-                        listener.note(("resources",) if news.lists else (), news.uris)
+                        told = news.lists and may_list_again(
+                            listener.catalogue, listener.caller, news.uris
+                        )
+                        listener.note(("resources",) if told else (), news.uris)
             case Missed():
                 for listener in self._open:
                     listener.note(("resources",), listener.watched)
                     listener.is_stale = bool(listener.subscriber)
-                self._look_now.set()
+                self._read_now.set()
 
 
 def _concerns(news: Changed, caller: AccessClaims) -> bool:
@@ -352,6 +380,12 @@ def _concerns(news: Changed, caller: AccessClaims) -> bool:
         not values.isdisjoint(news.data_scope.get(kind, ()))
         for kind, values in caller.data_scope.kinds.items()
     )
+
+
+def _remove(groups: dict[str, dict[Listener, None]], name: str, listener: Listener) -> None:
+    del groups[name][listener]
+    if not groups[name]:
+        del groups[name]
 
 
 def _lower(counts: Counter[str], name: str) -> None:

@@ -122,6 +122,7 @@ class RedisNews:
                         place = entry_id
                         if (news := _parse(fields.get(b"news", b""))) is not None:
                             hear(news)
+                            await asyncio.sleep(0)  # many may come at once, for many streams
                 yield
         except REDIS_ERRORS as error:
             raise FeedBroken(f"{type(error).__name__}: {error}") from error

@@ -25,6 +25,10 @@ _MOST_VALUES = 100
 log = structlog.get_logger()
 
 
+Count = Callable[[str, str], None]
+"""Counts an event by its webhook and by what became of it."""
+
+
 class Unreadable(Exception):
     """The payload lacks something; the message names the field."""
 
@@ -38,12 +42,20 @@ class TakeEvent:
         secrets: Mapping[str, Sequence[str]],
         feed: NewsFeed,
         now: Now,
+        count: Count,
     ) -> None:
         """Take the served catalogue, the secrets by webhook, and what tells all processes."""
         self._catalogue = catalogue
         self._secrets = secrets
         self._feed = feed
         self._now = now
+        self._count = count
+
+    def warn_of_missing_secrets(self) -> None:
+        """Log each webhook of the served catalogue that takes no event, because it has no secret."""
+        for name in self._catalogue().webhooks:
+            if not self._secrets.get(name):
+                log.warning("webhook_without_secret", name=name)
 
     async def take(self, name: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """Take one event; return the status of the answer and what is wrong, if anything is."""
@@ -54,17 +66,22 @@ class TakeEvent:
             found = require_signature(webhook, headers, body, secrets, self._now().timestamp())
         except NotGenuine as problem:
             log.info("webhook_refused", name=name, reason=str(problem))
+            self._count(name, "refused")
             return 401, str(problem)
         try:
             news, event_id = _read(webhook, body, found)
+            outcome = "ignored"
             if news is not None:
                 key = hashlib.sha256(orjson.dumps([name, event_id])).hexdigest()
-                await self._feed.tell_once(news, key)
+                outcome = "told" if await self._feed.tell_once(news, key) else "repeated"
         except Unreadable as problem:
             log.warning("webhook_unreadable", name=name, reason=str(problem))
+            self._count(name, "unreadable")
             return 422, str(problem)
         except NotShared:
+            self._count(name, "not_shared")
             return 503, "send it again later"
+        self._count(name, outcome)
         return 202, ""
 
 

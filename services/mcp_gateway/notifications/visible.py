@@ -1,6 +1,6 @@
 """What a caller sees of a catalogue, and what of it changes with another catalogue."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from gatepost.claims import AccessClaims
@@ -14,6 +14,7 @@ from mcp_gateway.server_features.resources import (
     allowed_templates,
     describe_resource,
     describe_template,
+    find_resource,
 )
 from mcp_gateway.server_features.skills import allowed_skills, describe_skill
 
@@ -32,7 +33,7 @@ class CatalogueChange:
         self._tools = _differing(_published(before), _published(after))
         was, now = _by_uri(before), _by_uri(after)
         self.contents = _differing(
-            *({uri: (one.text, one.blob) for uri, one in found.items()} for found in (was, now))
+            *(_contents(catalogue, with_skills=with_skills) for catalogue in (before, after))
         )
         """The URIs of texts and files that were added, removed or changed."""
         self._resources = [describe_resource(one) for one in was.values()] != [
@@ -80,9 +81,11 @@ class CatalogueChange:
         return self._resources or was != now
 
 
-def may_read(catalogue: Catalogue, caller: AccessClaims, uri: str) -> bool:
+def may_read(catalogue: Catalogue, caller: AccessClaims, uri: str, *, with_skills: bool) -> bool:
     """Tell whether the caller may read a resource, as far as that is known without reading it."""
-    return _is_document(catalogue, uri) or any(_templates(catalogue, caller, uri))
+    return _is_document(catalogue, caller, uri, with_skills=with_skills) or any(
+        _templates(catalogue, caller, uri)
+    )
 
 
 def _templates(
@@ -90,28 +93,62 @@ def _templates(
 ) -> Iterator[McpResourceTemplate]:
     return (
         template
-        for template in allowed_templates(catalogue, caller.allowed_tools)
-        if template.tool in catalogue.tools
-        and covers(caller.scopes, catalogue.tools[template.tool].scope)
-        and template.match(uri) is not None
+        for template in _callable_templates(catalogue, caller)
+        if template.match(uri) is not None
     )
 
 
-def may_watch(catalogue: Catalogue, caller: AccessClaims, uri: str) -> bool:
+def _callable_templates(
+    catalogue: Catalogue, caller: AccessClaims
+) -> Iterator[McpResourceTemplate]:
+    return (
+        template
+        for template in allowed_templates(catalogue, caller.allowed_tools)
+        if template.tool in catalogue.tools
+        and covers(caller.scopes, catalogue.tools[template.tool].scope)
+    )
+
+
+def may_watch(catalogue: Catalogue, caller: AccessClaims, uri: str, *, with_skills: bool) -> bool:
     """Tell whether the caller may read a resource of which the gateway learns when it changes."""
-    return _is_document(catalogue, uri) or any(
+    return _is_document(catalogue, caller, uri, with_skills=with_skills) or any(
         template.uri_template in catalogue.told_templates
         for template in _templates(catalogue, caller, uri)
     )
 
 
-def can_change(catalogue: Catalogue) -> bool:
+def may_list_again(catalogue: Catalogue, caller: AccessClaims, uris: Sequence[str]) -> bool:
+    """Tell whether a change of the resources' list concerns a caller.
+
+    It does if the caller may read one of the resources that changed with it or, if none is named, any
+    record at all.
+    """
+    if not uris:
+        return any(_callable_templates(catalogue, caller))
+    return any(any(_templates(catalogue, caller, uri)) for uri in uris)
+
+
+def can_change(catalogue: Catalogue, *, with_skills: bool) -> bool:
     """Tell whether there are resources of which the gateway learns when they change."""
-    return bool(catalogue.resources) or bool(catalogue.told_templates)
+    skills = with_skills and bool(catalogue.skills)
+    return skills or bool(catalogue.resources) or bool(catalogue.told_templates)
 
 
-def _is_document(catalogue: Catalogue, uri: str) -> bool:
-    return any(resource.uri == uri for resource in catalogue.resources.values())
+def _is_document(
+    catalogue: Catalogue, caller: AccessClaims, uri: str, *, with_skills: bool
+) -> bool:
+    return find_resource(catalogue, uri) is not None or (
+        with_skills
+        and any(skill.uri == uri for skill in allowed_skills(catalogue, caller.allowed_tools))
+    )
+
+
+def _contents(catalogue: Catalogue, *, with_skills: bool) -> dict[str, object]:
+    files: dict[str, object] = {
+        uri: (one.text, one.blob) for uri, one in _by_uri(catalogue).items()
+    }
+    skills = catalogue.skills.values() if with_skills else ()
+    return files | {skill.uri: (skill.text, "") for skill in skills}
 
 
 def _by_uri(catalogue: Catalogue) -> dict[str, McpResource]:

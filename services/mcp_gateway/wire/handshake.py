@@ -338,9 +338,9 @@ async def _read_level(server: Server, client: Client) -> str | None:
 async def _subscribe(server: Server, params: Mapping[str, Any], client: Client) -> None:
     _require_subscriptions(server)
     uri = features.read_uri(params)
-    if not may_read(server.catalogue, client.caller, uri):
+    if not may_read(server.catalogue, client.caller, uri, with_skills=server.has_skills):
         raise RpcError(RESOURCE_NOT_FOUND, "Resource not found", {"uri": uri})
-    if not may_watch(server.catalogue, client.caller, uri):
+    if not may_watch(server.catalogue, client.caller, uri, with_skills=server.has_skills):
         said = "Nothing tells this server when this resource changes; read it again instead"
         raise RpcError(INVALID_PARAMS, said, {"uri": uri})
     subscriber = name_subscriber(client.caller, client.session)
@@ -363,7 +363,9 @@ async def _unsubscribe(server: Server, params: Mapping[str, Any], client: Client
 
 
 def _require_subscriptions(server: Server) -> None:
-    if not server.listeners.are_offered or not can_change(server.catalogue):
+    if not server.listeners.are_offered or not can_change(
+        server.catalogue, with_skills=server.has_skills
+    ):
         raise RpcError(METHOD_NOT_FOUND, "Method not found: this server has no subscriptions")
 
 

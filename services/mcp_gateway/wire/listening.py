@@ -59,7 +59,7 @@ async def listen(
             await sink.emit(
                 write_notification("notifications/subscriptions/acknowledged", acknowledged)
             )
-            await _tell(listener, sink, {"_meta": meta})
+            await tell_until_end(listener, sink, {"_meta": meta})
     except TooManyListeners as full:
         raise RpcError(RATE_LIMITED, str(full), {"retryAfter": RETRY_SECONDS}) from None
     result = {"resultType": "complete", "_meta": {SERVER_INFO_META_KEY: server.info, **meta}}
@@ -81,7 +81,7 @@ async def stream(
     ) as listener:
         await sink.keep_alive()  # the client learns that the stream is open
         await server.listeners.read_wishes(listener)
-        await _tell(listener, sink, {})
+        await tell_until_end(listener, sink, {})
 
 
 def name_subscriber(caller: AccessClaims, session: bytes | None) -> str:
@@ -90,14 +90,17 @@ def name_subscriber(caller: AccessClaims, session: bytes | None) -> str:
     return hashlib.sha256(named).hexdigest()[:32]
 
 
-async def _tell(listener: Listener, sink: MessageSink, params: Mapping[str, Any]) -> None:
-    """Send what is due, until the stream ends."""
+async def tell_until_end(listener: Listener, sink: MessageSink, params: Mapping[str, Any]) -> None:
+    """Send what is due, until the stream ends, also while a client that reads slowly holds it up."""
     while (due := await listener.due()) is not None:
         for name in due.lists:
-            await sink.emit(write_notification(f"notifications/{name}/list_changed", params))
+            method = f"notifications/{name}/list_changed"
+            if not listener.has_ended:
+                await sink.emit(write_notification(method, params))
         for uri in due.uris:
-            updated = {**params, "uri": uri}
-            await sink.emit(write_notification("notifications/resources/updated", updated))
+            if not listener.has_ended:
+                updated = {**params, "uri": uri}
+                await sink.emit(write_notification("notifications/resources/updated", updated))
 
 
 def _read_filter(

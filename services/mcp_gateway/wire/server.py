@@ -88,7 +88,7 @@ class Server:
         catalogue = self.catalogue
         readable = catalogue.resources or catalogue.templates or self.has_skills
         if readable or has_apps(catalogue):
-            subscribe = told and can_change(catalogue)
+            subscribe = told and can_change(catalogue, with_skills=self.has_skills)
             declared["resources"] = {"listChanged": told, "subscribe": subscribe}
         return declared
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import httpx2
@@ -141,6 +142,37 @@ async def test_who_may_not_see_a_record_never_learns_that_it_changed_a322(
         assert other.sent.empty()
 
 
+@pytest.mark.parametrize(
+    "claims", [{"allowed_tools": ["list_tasks"]}, {"scope": "other", "allowed_tools": ["read"]}]
+)
+async def test_who_may_not_read_a_record_does_not_hear_that_the_list_changed_a388(
+    world: World, claims: dict[str, Any]
+) -> None:
+    """A388: a colleague without the tool that reads the record."""
+    async with listening(world) as talk, listening(world, **claims) as other:
+        await talk.message()
+        await other.message()
+        await send(world, event())
+        assert await told(talk) == ["list_changed", "updated"]
+        assert other.sent.empty()
+
+
+async def test_a_changed_list_is_told_to_whoever_may_read_any_record_a388(tmp_path: Path) -> None:
+    events = EVENTS.replace("        updates: {task: {id: data.id}}\n        data", "        data")
+    assert events != EVENTS
+    manifest = write_manifest(tmp_path, events)
+    async with (
+        a_world(tmp_path, manifest=manifest, event_secrets={"tracker": [SECRET]}) as world,
+        listening(world) as talk,
+        listening(world, allowed_tools=["list_tasks"]) as other,
+    ):
+        await talk.message()
+        await other.message()
+        assert (await send(world, event())).status_code == 202
+        assert (await talk.message())["method"] == "notifications/resources/list_changed"
+        assert other.sent.empty()
+
+
 async def test_a_person_without_restrictions_hears_of_the_whole_tenant(world: World) -> None:
     async with listening(world, data_scope="") as talk:
         await talk.message()
@@ -239,6 +271,15 @@ async def test_a_webhook_without_a_secret_takes_nothing_a323(tmp_path: Path) -> 
             assert (await send(world, event(), name=name)).status_code == 404
 
 
+async def test_an_operator_is_warned_of_a_webhook_without_a_secret(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, EVENTS)
+    with capture_logs() as logs:
+        async with a_world(tmp_path, manifest=manifest, event_secrets={"tracker": [SECRET]}):
+            pass
+    warnings = [line for line in logs if line["event"] == "webhook_without_secret"]
+    assert [line["name"] for line in warnings] == ["billing"]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "problem"),
     [
@@ -257,3 +298,28 @@ def test_a_webhook_that_can_not_work_is_named(
     with pytest.raises(ManifestError, match=problem) as raised:
         load_manifest(write_manifest(tmp_path, EVENTS.replace(before, after)))
     assert "events." in str(raised.value)
+
+
+async def test_the_metrics_say_what_became_of_events(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, EVENTS)
+    with socket() as metrics:
+        metrics.bind(("127.0.0.1", 0))
+        metrics.listen()
+        page = f"http://127.0.0.1:{metrics.getsockname()[1]}/metrics"
+        secrets = {"tracker": [SECRET]}
+        async with a_world(
+            tmp_path, manifest=manifest, event_secrets=secrets, metrics=metrics
+        ) as world:
+            for _ in range(2):
+                await send(world, event())
+            await send(world, event(id=None), number=2)
+            await send(world, {"type": "task.viewed"}, number=3)
+            await send(world, event(), number=4, late=301)
+            await send(world, event(), name="guessed")
+            async with httpx2.AsyncClient(trust_env=False) as http:
+                lines = (await http.get(page)).text.splitlines()
+    counted = [line for line in lines if line.startswith("gatepost_api_events_total")]
+    assert sorted(counted) == [
+        f'gatepost_api_events_total{{webhook="tracker",outcome="{outcome}"}} 1'
+        for outcome in ("ignored", "refused", "repeated", "told", "unreadable")
+    ]

@@ -1,5 +1,6 @@
 """Icons and the website of a manifest, as clients get them."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,27 @@ def test_skills_and_pictures_stay_with_a_catalogue_whose_tools_are_held_back(
     kept = catalogue.with_tools([])
     assert (kept.skills, kept.appearance) == (catalogue.skills, catalogue.appearance)
     assert kept.appearance.website == "https://tracker.example"
+
+
+def test_a_catalogue_with_the_same_tools_is_the_same_in_everything(tmp_path: Path) -> None:
+    """What `with_tools` forgot would be missing wherever a directory approved the tools."""
+    skills = {"planning": {"description": "How to plan.", "text": "Plan first."}}
+    events = {
+        "tracker": {
+            "tenant": "org",
+            "on": {"task.updated": {"updates": {"task": {"id": "task.id"}}}},
+        }
+    }
+    tools = {"get_task": {"operation": "getTask"}}
+    resources = {
+        "guide": {"uri": "tracker://guide", "text": "# Guide"},
+        "task": {"uri": "tracker://tasks/{id}", "tool": "get_task"},
+    }
+    catalogue = load_catalogue(
+        a_manifest(tmp_path, skills=skills, events=events, tools=tools, resources=resources)
+    )
+    kept = catalogue.with_tools(catalogue.tools.values())
+    for one in fields(catalogue):
+        if one.name not in {"index", "_usable"}:  # made of the tools
+            assert getattr(kept, one.name) == getattr(catalogue, one.name), one.name
+    assert kept.webhooks and kept.told_templates and kept.skills and kept.prompts

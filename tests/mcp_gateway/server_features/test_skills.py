@@ -12,6 +12,7 @@ import yaml
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
 from support.in_process.gateway import API, META, MODERN, World, a_world
+from support.in_process.talk import talking
 
 SKILLS = """
 skills:
@@ -168,3 +169,21 @@ def test_a_skill_that_can_not_be_served_is_refused_with_the_fix(
     with pytest.raises(ManifestError) as problem:
         load_catalogue(write_manifest(tmp_path, f"\nskills:\n  {skill}\n"))
     assert said in str(problem.value)
+
+
+async def test_a_skill_can_be_watched_by_those_who_may_read_it(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path)
+    plan, clean = "skill://plan-week/SKILL.md", "skill://clean-up/SKILL.md"
+    wanted = {"notifications": {"resourceSubscriptions": [plan, clean]}}
+    async with a_world(tmp_path, manifest=manifest, serve_skills=True) as world:
+        headers = {
+            "authorization": f"Bearer {world.token(allowed_tools=['get_task', 'list_tasks'])}"
+        }
+        subscribed = await world.old("resources/subscribe", {"uri": plan})
+        assert subscribed.json()["result"] == {}
+        async with talking(world, "new", "subscriptions/listen", wanted, headers=headers) as talk:
+            granted = (await talk.message())["params"]["notifications"]
+            assert granted["resourceSubscriptions"] == [plan]
+            (tmp_path / "skills/plan.md").write_text("# Plan again")
+            await world.looks.look()
+            assert (await talk.message())["params"]["uri"] == plan
