@@ -112,9 +112,14 @@ async def test_no_header_changes_a_byte_of_a_published_document_a133(
             assert (await world.http.get(place, headers=spoofed)).content == usual.content
 
 
+OWN = {"remotes": [{"url": "http://127.0.0.1:8401/mcp"}]}
 OTHER = {"version": "1", "remotes": [{"url": "https://other.example.com/mcp"}]}
 WRONG: list[tuple[str, Any, str]] = [
     ("server-card.json", json.dumps(OTHER), "describes the server at https://other.example.com"),
+    ("server-card.json", json.dumps(OWN), "version must be one word"),
+    ("server-card.json", json.dumps(OWN | {"version": 7}), "version must be one word"),
+    ("server-card.json", json.dumps(OWN | {"version": "1\u202e"}), "version must be one word"),
+    ("server-card.json", json.dumps(OWN | {"version": "1" * 256}), "version must be one word"),
     ("server-card.json", "[]", "must hold a JSON object"),
     ("server-card.json", "{", "is not JSON"),
     ("server-card.json", '{"remotes": [7]}', "describes the server at None"),

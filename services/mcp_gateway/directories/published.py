@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ PROOF = "mcp-registry-auth"
 CARD_SUFFIX = "/server-card"
 CARD_TYPE, CATALOG_TYPE = "application/mcp-server-card+json", "application/ai-catalog+json"
 _LARGEST = 1 << 16
+_VERSION = re.compile(r"[!-~]{1,255}")
 _LARGEST_TOKEN = 4096
 """The official registry reads no more than this."""
 
@@ -113,10 +115,16 @@ def _require_own(file: Path, card: Mapping[str, Any], resource: str) -> None:
     remotes = card.get("remotes")
     first = remotes[0] if isinstance(remotes, list) and remotes else None
     url = first.get("url") if isinstance(first, dict) else None
-    if url != resource or not isinstance(card.get("version"), str):
+    if url != resource:
         raise SettingsError(
             f"published: {file} describes the server at {url}, but this gateway's resource is "
             f"{resource}; write it again with `gatepost publish --write`"
+        )
+    version = card.get("version")
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise SettingsError(
+            f"published: {file}: version must be one word of printable ASCII, which clients read in "
+            "serverInfo; correct publish.yaml, and write it again with `gatepost publish --write`"
         )
 
 

@@ -163,5 +163,9 @@ def _explain(path: Path, error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
     if error["loc"][-1:] == ("password",):
         return f"{path}: {place}: remove it; {_NEVER}"
-    said = {"missing": "missing", "extra_forbidden": "unknown key"}.get(error["type"], error["msg"])
+    said = {
+        "missing": "missing",
+        "extra_forbidden": "unknown key",
+        "string_type": "must be a text; write it in quotes",
+    }.get(error["type"], error["msg"])
     return f"{path}: {place}: {said}"

@@ -97,6 +97,7 @@ CASES: list[tuple[str, Change, str, str]] = [
     ("registry", lists(website="orbit.example.com"), "links", "website"),
     ("registry", lists(logo={"file": "logo.png", "url": "logo.png"}), "links", "logo.url"),
     ("registry", lists(version="^1.2.0"), "texts", "version"),
+    ("registry", lists(version="\u0967.0"), "texts", "version"),
     ("registry", lists(version="1.x"), "texts", "version"),
     ("registry", lists(version="latest"), "texts", "version"),
     ("registry", lists(name="tracker"), "namespace", "name"),
@@ -201,6 +202,7 @@ def test_a_finding_is_one_line_for_people(publisher: Publisher) -> None:
     ("listing", "said"),
     [
         ({"name": "x/y"}, "publish.yaml: version: missing"),
+        ({"version": 1.0}, "publish.yaml: version: must be a text; write it in quotes"),
         ({"nme": "x/y"}, "publish.yaml: nme: unknown key"),
     ],
 )

@@ -45,6 +45,10 @@ def texts(lengths: Lengths) -> Check:
             if isinstance(value, str) and (hidden := HIDDEN.search(value)):
                 message = f"contains the hidden character {escape_text(hidden[0][0])}"
                 yield _finding(submission, key, message, "remove it")
+        if not listing.version.isascii():
+            yield _finding(
+                submission, "version", "is not ASCII", "write one version, such as 1.0.0"
+            )
         if _RANGE.search(listing.version):
             message = f"{listing.version} is a range of versions"
             yield _finding(submission, "version", message, "write one version, such as 1.0.0")
