@@ -207,6 +207,17 @@ class McpGatewaySettings(ServiceSettings):
                 raise ValueError(f"{origin!r}: `*` stands only for the port of a loopback host")
         return origins
 
+    @field_validator("event_secrets")
+    @classmethod
+    def _require_secrets(
+        cls, secrets: dict[str, tuple[SecretStr, ...]]
+    ) -> dict[str, tuple[SecretStr, ...]]:
+        for name, each in secrets.items():
+            # An empty one would let anybody sign.
+            if any(len(one.get_secret_value().removeprefix("whsec_")) < 16 for one in each):
+                raise ValueError(f"{name}: a secret has at least 16 characters")
+        return secrets
+
     @field_validator("challenge_scope")
     @classmethod
     def _require_scope(cls, scope: str) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import orjson
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -21,6 +21,7 @@ from mcp_gateway.results.fields import EACH, FieldPath, format_field
 LARGEST = 256 << 10
 """Bytes of an event."""
 _MOST_VALUES = 100
+_NO_WEBHOOK = 404, "there is no such webhook, or it has no secret"
 
 log = structlog.get_logger()
 
@@ -57,11 +58,15 @@ class TakeEvent:
             if not self._secrets.get(name):
                 log.warning("webhook_without_secret", name=name)
 
+    def is_taken(self, name: str) -> bool:
+        """Tell whether events of a webhook of this name are taken."""
+        return name in self._catalogue().webhooks and bool(self._secrets.get(name))
+
     async def take(self, name: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """Take one event; return the status of the answer and what is wrong, if anything is."""
         webhook, secrets = self._catalogue().webhooks.get(name), self._secrets.get(name)
         if webhook is None or not secrets:
-            return 404, "there is no such webhook, or it has no secret"
+            return _NO_WEBHOOK
         try:
             found = require_signature(webhook, headers, body, secrets, self._now().timestamp())
         except NotGenuine as problem:
@@ -89,13 +94,19 @@ def webhook_route(path: str) -> Route:
     """Return the route below the MCP endpoint to which APIs send their events."""
 
     async def serve(request: Request) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST:
-                return _answer(413, f"the body is larger than {LARGEST} bytes")
         take: TakeEvent = request.state.take_event
-        return _answer(*await take.take(request.path_params["name"], request.headers, body))
+        name = request.path_params["name"]
+        if not take.is_taken(name):
+            return _answer(*_NO_WEBHOOK)
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST:
+                    return _answer(413, f"the body is larger than {LARGEST} bytes")
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+        return _answer(*await take.take(name, request.headers, bytes(body)))
 
     return Route(f"{path}/events/{{name}}", serve, methods=["POST"])
 

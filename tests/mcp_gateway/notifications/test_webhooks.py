@@ -12,17 +12,18 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
+from pydantic import ValidationError
 from standardwebhooks import Webhook
 from structlog.testing import capture_logs
 
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_manifest
-from support.in_process.gateway import API, World, a_world
+from support.in_process.gateway import API, World, a_world, make_settings
 from support.in_process.talk import Talk, talking
 
 SECRET = "whsec_c2VjcmV0LW9mLTI0LWJ5dGVzLWxvbmc="
 FORMER = "whsec_Zm9ybWVyLW9mLTI0LWJ5dGVzLWxvbmc="
-STRIPE_LIKE = "another secret"
+STRIPE_LIKE = "another secret of them"
 TASK = "tracker://tasks/7"
 EVENTS = """
 events:
@@ -323,3 +324,34 @@ async def test_the_metrics_say_what_became_of_events(tmp_path: Path) -> None:
         f'gatepost_api_events_total{{webhook="tracker",outcome="{outcome}"}} 1'
         for outcome in ("ignored", "refused", "repeated", "told", "unreadable")
     ]
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "short"])
+def test_a_secret_that_anybody_may_guess_stops_the_start_a323(tmp_path: Path, secret: str) -> None:
+    with pytest.raises(ValidationError, match="tracker: a secret has at least 16 characters"):
+        make_settings(tmp_path, event_secrets={"tracker": [SECRET, secret]})
+
+
+@pytest.mark.parametrize(("name", "status"), [("tracker", 400), ("guessed", 404)])
+async def test_a_stranger_who_hangs_up_in_an_event_fills_no_log_a323(
+    world: World, name: str, status: int
+) -> None:
+    """Each used to write a traceback, without a signature."""
+    path = f"/mcp/events/{name}"
+    received = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return received.pop(0)
+
+    async def send_message(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b""}
+    with capture_logs() as logs:
+        await world.http._transport.app(scope, receive, send_message)  # type: ignore[attr-defined] # with its state
+    assert sent[0]["status"] == status
+    assert logs == []
