@@ -1,6 +1,7 @@
 """The official Python SDK client, in both eras, against the gateway in process."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from mcp_types import ElicitRequestFormParams, ElicitResult
 
 from mcp_gateway.http_client.port import HttpResponse
 from support.in_process.gateway import API, World, a_world
+from support.processes.conformance import NODE, NODE_FOLDER
 
 URL = "http://127.0.0.1:8401/mcp"
 
@@ -118,6 +120,110 @@ async def on_a_socket(world: World, listener: socket) -> AsyncIterator[None]:
     finally:
         server.should_exit = True
         await serving
+
+
+PUBLISHING = """
+version: 1
+name: Tasks
+openapi: openapi.json
+tools:
+  get_task: {operation: getTask, output: publish}
+  list_tasks: {operation: listTasks, output: publish}
+"""
+ANSWERS: dict[str, bytes] = {
+    "matches": b'{"id":1,"title":"A","new":true}',
+    "lacks a member": b'{"title":"A"}',
+    "has another type": b'{"id":"1","title":null}',
+    "is a list": b'[{"id":1,"title":"A"}]',
+    "is null": b"null",
+    "is not JSON": b"<p>Maintenance</p>",
+    "is cut": b'{"id":1,"title":"' + b"A" * 100_000 + b'"}',
+}
+
+
+def write_publishing(folder: Path) -> Path:
+    """Write a manifest whose tools publish the schemas of their answers, with its document."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    task = {"type": "object", "required": ["id"], "properties": {"id": number, "title": text}}
+    forms = {"getTask": ("/task", task), "listTasks": ("/tasks", {"type": "array", "items": task})}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Tasks", "version": "1"},
+        "paths": {
+            path: {
+                "get": {
+                    "operationId": name,
+                    "responses": {
+                        "200": {
+                            "description": "",
+                            "content": {"application/json": {"schema": form}},
+                        }
+                    },
+                }
+            }
+            for name, (path, form) in forms.items()
+        },
+    }
+    (folder / "openapi.json").write_text(json.dumps(document))
+    (folder / "tools.yaml").write_text(PUBLISHING)
+    return folder / "tools.yaml"
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_the_official_client_refuses_no_answer_of_a_tool_with_a_schema(
+    tmp_path: Path, mode: str
+) -> None:
+    async with a_world(tmp_path, manifest=write_publishing(tmp_path)) as world:
+        world.http.headers["authorization"] = f"Bearer {world.token()}"
+        transport = streamable_http_client(URL, http_client=world.http)
+        async with Client(transport, mode=mode) as client:
+            listed = (await client.list_tools()).tools
+            assert all(tool.output_schema is not None for tool in listed)
+            for body in ANSWERS.values():
+                world.api.answer = lambda _, body=body: HttpResponse(200, "application/json", body)  # type: ignore[misc]
+                for tool in listed:
+                    result = await client.call_tool(tool.name)
+                    assert not result.is_error and isinstance(result.structured_content, dict)
+            world.api.answer = lambda _: HttpResponse(404, "application/json", b'{"id":"none"}')
+            assert (await client.call_tool("get_task")).is_error
+
+
+@pytest.mark.parametrize("sdk", ["v1", "v2"])
+async def test_the_typescript_sdks_refuse_no_answer_of_a_tool_with_a_schema(
+    tmp_path: Path, sdk: str
+) -> None:
+    listener = create_server(("127.0.0.1", 0))
+    hosts = (f"127.0.0.1:{listener.getsockname()[1]}",)
+    manifest = write_publishing(tmp_path)
+    async with (
+        a_world(tmp_path, manifest=manifest, allowed_hosts=hosts) as world,
+        on_a_socket(world, listener),
+    ):
+        process = await asyncio.create_subprocess_exec(
+            *(NODE, "output.mjs", sdk, f"http://{hosts[0]}/mcp", world.token()),
+            cwd=NODE_FOLDER,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=2**20,
+        )
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            for status, body in [*((200, body) for body in ANSWERS.values()), (404, b"{}")]:
+                world.api.answer = lambda _, given=(status, body): HttpResponse(  # type: ignore[misc]
+                    given[0], "application/json", given[1]
+                )
+                for tool in ("get_task", "list_tasks"):
+                    process.stdin.write(f"{tool}\n".encode())
+                    await process.stdin.drain()
+                    said = json.loads(await process.stdout.readline())
+                    assert "error" not in said, said
+                    assert ("structuredContent" in said) is (status == 200)
+            process.stdin.close()
+            assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
 
 @asynccontextmanager

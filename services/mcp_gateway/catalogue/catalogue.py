@@ -287,6 +287,7 @@ _ADDED: Mapping[str, Any] = {
     "composite": None,
     "task": None,
     "icons": (),
+    "output": None,
 }
 
 

@@ -72,6 +72,7 @@ def lock_tool(tool: Tool) -> Published:
         "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
         "version": tool.lifecycle.version,
         "replacedBy": tool.lifecycle.replaced_by,
+        **({} if tool.output is None else {"outputSchema": tool.output.schema}),
     }
 
 

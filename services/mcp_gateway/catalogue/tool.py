@@ -18,6 +18,7 @@ from mcp_gateway.results.check import Check, compile_check, compile_error_check
 from mcp_gateway.results.content import CompiledShape
 from mcp_gateway.results.fields import FieldPath
 from mcp_gateway.results.instructions import InstructionGuard
+from mcp_gateway.results.output import Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,8 @@ class Tool:
     """How clients follow the job that a call starts; None if a call is over with its answer."""
 
     icons: tuple[Icon, ...] = ()
+    output: Output | None = None
+    """The schema of its structured content; None publishes none."""
 
     @property
     def target(self) -> str:
@@ -234,6 +237,7 @@ def publish_tool(tool: Tool) -> dict[str, Any]:
         "title": tool.title,
         "description": tool.description,
         "inputSchema": tool.input_schema,
+        **({} if tool.output is None else {"outputSchema": tool.output.schema}),
         "annotations": {
             "title": tool.title,
             "readOnlyHint": tool.read_only,

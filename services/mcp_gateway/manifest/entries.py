@@ -72,6 +72,8 @@ class ToolEntry:
     composite: CompositeEntry | None = None
     task: TaskEntry | None = None
     icons: tuple[Icon, ...] = ()
+    output: bool = False
+    """Whether the schema of the answer is published."""
 
 
 def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
@@ -129,6 +131,7 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         app=read_app(value.get("app")),
         task=read_task(value["task"]) if "task" in value else None,
         icons=read_icons(value),
+        output=value.get("output") == "publish",
     )
 
 

@@ -21,15 +21,20 @@ from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
 from mcp_gateway.openapi.document import (
     SAFE_METHODS,
+    FoundOperation,
     OpenApiDocument,
     UnknownOperation,
 )
 from mcp_gateway.openapi.effects import destroys
 from mcp_gateway.openapi.operation_titles import title_operation
+from mcp_gateway.openapi.responses import find_answer
 from mcp_gateway.results.content import MOST_BYTES, CompiledShape
 from mcp_gateway.results.edit import compile_edit
+from mcp_gateway.results.fields import EACH
 from mcp_gateway.results.instructions import InstructionGuard
+from mcp_gateway.results.output import Output
 from mcp_gateway.results.pagination import Pagination
+from mcp_gateway.schemas.answers import AnswerSchemas, Kept
 from mcp_gateway.schemas.keywords import UnusableSchema
 
 
@@ -107,7 +112,8 @@ def make_tool(
         validate=validate,
         checks=entry.checks,
         shape=entry.shape,
-        compiled_shape=_compile(entry.shape, pages, guard),
+        compiled_shape=replace(_compile(entry.shape, pages, guard), for_app=entry.output),
+        output=describe_output(entry, document, found, paged=pages is not None),
         limits=entry.limits,
         billing=entry.billing,
         confirm=_question(entry.confirm, title),
@@ -203,6 +209,29 @@ def name_former(entry: ToolEntry, schema: Mapping[str, Any]) -> tuple[FormerName
         except UnusableFormerName as problem:
             raise ManifestError(f".former[{place}]{problem}") from None
     return tuple(made)
+
+
+def describe_output(
+    entry: ToolEntry, document: OpenApiDocument, found: FoundOperation, *, paged: bool
+) -> Output | None:
+    """Return the output schema of a tool; None if its entry publishes none.
+
+    Raises:
+        ManifestError: the tool can't have one; the message begins with the key.
+    """
+    if not entry.output:
+        return None
+    others = {"app": entry.app, "task": entry.task, "graphql": entry.graphql}
+    for key, value in others.items():
+        if value is not None:
+            raise ManifestError(f".output: can't be published beside `{key}`; remove one of them")
+    kept = Kept(entry.shape.fields or None, entry.shape.redact)
+    try:
+        answers = AnswerSchemas(document.references, each=EACH)
+        schema, name = answers.publish(find_answer(document, found), kept, paged=paged)
+    except UnusableSchema as problem:
+        raise ManifestError(f".output: {problem}; remove it") from None
+    return Output.of(schema, name)
 
 
 def _compile(shape: Shape, pages: Pagination | None, guard: InstructionGuard) -> CompiledShape:

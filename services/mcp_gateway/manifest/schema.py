@@ -299,6 +299,11 @@ _TOOL = _closed(
     graphql=_GRAPHQL,
     title=_text(200, "The name that people see on the consent page."),
     icons=_ICONS,
+    output={
+        "const": "publish",
+        "description": "Publish the schema of the answer, which then every answer is checked against.",
+        "errorMessage": "must be publish, or left out",
+    },
     description=_text(
         8000, "The description by which the model decides whether and how to use the tool."
     ),

@@ -58,7 +58,7 @@ class CompiledShape:
     most_bytes: int = MOST_BYTES
     guard: InstructionGuard = "off"
     for_app: bool = False
-    """Whether an app reads the structured content, which is then sent whatever the answer's size."""
+    """Whether an app or a published schema needs the structured content, whatever the answer's size."""
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ _WORDING = {
     "openWorld": "whether it reaches beyond the API's own data",
     "billing": "what a call costs",
     "app": "how hosts show the answer",
+    "outputSchema": "the published schema of its answer",
     "version": "the version",
     "replacedBy": "its replacement",
 }

@@ -17,6 +17,7 @@ NOT_BESIDE_CALLS = (
     "inputs",
     "mirror",
     "open_world",
+    "output",
     "read_only",
     "slashes",
 )

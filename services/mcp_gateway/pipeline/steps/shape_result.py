@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -19,7 +21,7 @@ from mcp_gateway.pipeline.call import (
 )
 from mcp_gateway.requests.bodies import is_json
 from mcp_gateway.results.answer import Answer, TooMuch, read_answer
-from mcp_gateway.results.content import UNTRUSTED, Unshapeable, shape_answer
+from mcp_gateway.results.content import UNTRUSTED, ShapedAnswer, Unshapeable, shape_answer
 from mcp_gateway.results.instructions import find_instructions
 from mcp_gateway.results.selection import Selection
 from mcp_gateway.text import strip_text
@@ -28,6 +30,7 @@ from mcp_gateway.upstream.graphql_errors import graphql_errors
 from mcp_gateway.upstream.retries import read_retry_after
 from mcp_gateway.work.worker import Worker, takes_long
 
+_TOLD_EVERY = timedelta(hours=1)
 log = structlog.get_logger()
 _TALKS = (
     "The API was called, but its answer contains text that reads like instructions to you. It was "
@@ -38,17 +41,21 @@ _TALKS = (
 def shape_result(now: Now, worker: Worker) -> Step:
     """Turn an error status into a tool error, and any other answer into content."""
 
+    deviated: dict[str, datetime] = {}
+
     def step(call: ToolCall, _: Next) -> Awaitable[ToolResult]:
         response = call.response
         assert response is not None  # noqa: S101 - the order of the steps
         if takes_long(response.body):
-            return worker.run(partial(_shape, call, response, now))
-        return at_once(_shape(call, response, now))
+            return worker.run(partial(_shape, call, response, now, deviated))
+        return at_once(_shape(call, response, now, deviated))
 
     return step
 
 
-def _shape(call: ToolCall, response: HttpResponse, now: Now) -> ToolResult:
+def _shape(
+    call: ToolCall, response: HttpResponse, now: Now, deviated: dict[str, datetime]
+) -> ToolResult:
     tool, shape = call.found, call.found.compiled_shape
     if response.status >= 300:
         wait = read_retry_after(response.retry_after, now)
@@ -91,7 +98,8 @@ def _shape(call: ToolCall, response: HttpResponse, now: Now) -> ToolResult:
             shaped.content.append({"type": "text", "text": note})
     if response.blocks:
         shaped.content = [*(shaped.content if response.body else ()), *response.blocks]
-    return ToolResult(shaped.content, shaped.structured, status=response.status, meta=shaped.meta)
+    structured = _deliver(call, shaped, now, deviated)
+    return ToolResult(shaped.content, structured, status=response.status, meta=shaped.meta)
 
 
 def _read(body: bytes, *, exact: bool) -> Answer | None:
@@ -110,6 +118,22 @@ def _fail(call: ToolCall, text: str, reason: str) -> ToolResult:
     status = None if call.response is None else call.response.status
     failed = tool_error(text, reason=reason, decision="failed", status=status)
     return failed._replace(meta=UNTRUSTED)
+
+
+def _deliver(call: ToolCall, shaped: ShapedAnswer, now: Now, deviated: dict[str, datetime]) -> Any:
+    """Return the structured content, which matches the tool's published schema if it has one.
+
+    A deviating answer is logged once an hour for a tool, without a value of it.
+    """
+    output = call.found.output
+    if output is None or call.fields:  # `fields` come through a tool without a schema
+        return shaped.structured
+    structured, place = output.deliver(shaped)
+    last = deviated.get(call.name)
+    if place is not None and (last is None or now() - last >= _TOLD_EVERY):
+        deviated[call.name] = now()
+        log.warning("output_deviates", call_id=call.id, tool=call.name, place=place)
+    return structured
 
 
 def _report(call: ToolCall, phrase: str) -> None:
