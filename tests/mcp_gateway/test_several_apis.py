@@ -267,7 +267,7 @@ def test_everything_that_names_a_tool_follows_its_prefix(tmp_path: Path) -> None
         "  pay: {operation: pay}\n",
         head=(
             "prompts:\n"
-            "  remind: {text: Remind them., tools: [get], attach: [guide]}\n"
+            "  remind: {text: Remind them by `pay`., tools: [get], attach: [guide]}\n"
             "resources:\n"
             "  guide: {text: How to}\n"
             "  thing: {tool: get, uri: 'billing://things/{id}'}\n"
@@ -280,7 +280,11 @@ def test_everything_that_names_a_tool_follows_its_prefix(tmp_path: Path) -> None
     assert old.lifecycle.replaced_by == "billing_get"
     assert "Use billing_get instead." in old.description
     prompt = catalogue.prompts["billing_remind"]
-    assert (prompt.tools, prompt.attach) == (("billing_get",), ("billing_guide",))
+    assert (prompt.tools, prompt.attach) == (
+        ("billing_get", "billing_pay"),
+        ("billing_guide",),
+    )
+    assert prompt.text == "Remind them by `billing_pay`."
     assert catalogue.resources["billing_guide"].uri == "gatepost:resources/billing_guide"
     assert catalogue.templates["billing_thing"].tool == "billing_get"
     assert old.toolsets == ("billing", "read")

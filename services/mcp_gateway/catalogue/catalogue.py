@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 
@@ -19,8 +19,12 @@ from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate, Sk
 from mcp_gateway.catalogue.search import SearchIndex
 from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.catalogue.tool import FormerName, Icon, Tool
+from mcp_gateway.named_tools import find_tools
 
 _MAX_CACHED = 1000
+
+
+_Naming = TypeVar("_Naming", Prompt, Skill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +95,16 @@ class Catalogue:
     ) -> Self:
         """Sort and fingerprint the content; the same content always has the same hash."""
         by_name = {tool.name: tool for tool in sorted(tools, key=lambda tool: tool.name)}
-        prompts = sorted(prompts, key=lambda prompt: prompt.name)
+        spelled = {one.name: tool.name for tool in by_name.values() for one in tool.former}
+        spelled |= {name: name for name in by_name}
+        prompts = sorted(
+            (_with_tools(one, spelled) for one in prompts), key=lambda prompt: prompt.name
+        )
         resources = sorted(resources, key=lambda resource: resource.name)
         templates = sorted(templates, key=lambda template: template.name)
         appearance = next((part.appearance for part in (apis or {}).values()), Appearance())
         webhooks = [one for part in (apis or {}).values() for one in part.webhooks]
-        skills = sorted(skills, key=lambda skill: skill.name)
+        skills = sorted((_with_tools(one, spelled) for one in skills), key=lambda skill: skill.name)
         content: dict[str, Any] = {
             "name": name,
             "tools": list(by_name.values()),
@@ -264,6 +272,12 @@ def fingerprint(tool: Tool) -> str:
 
 
 _FORMAT = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+def _with_tools(one: _Naming, spelled: Mapping[str, str]) -> _Naming:
+    """Return a prompt or skill that needs every tool that it names."""
+    needed = {*one.tools, *find_tools(one.said, spelled)}
+    return dataclasses.replace(one, tools=tuple(sorted(needed)))
 
 
 def _digest(content: Any) -> str:

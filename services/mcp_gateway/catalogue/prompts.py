@@ -48,6 +48,12 @@ class Prompt:
     """Tools that the prompt needs: callers who may not use all of them don't see the prompt."""
     icons: tuple[Icon, ...] = ()
 
+    @property
+    def said(self) -> str:
+        """Everything in which it may name tools."""
+        arguments = [one.description for one in self.arguments]
+        return "\n\n".join((self.title, self.description, *arguments, self.text))
+
     def fill(self, values: Mapping[str, str]) -> str:
         """Return the text with its arguments filled in; a missing argument becomes empty text.
 

@@ -12,7 +12,6 @@ from mcp_gateway.catalogue.tool import Icon
 from mcp_gateway.results.fields import FieldPath
 
 _VALUE = re.compile(r"[^/?#]+")
-_NAMED = re.compile(r"`([A-Za-z0-9_-]{1,64})`")
 VARIABLE = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
@@ -56,17 +55,10 @@ class Skill:
         said = json.dumps(self.description, ensure_ascii=False)
         return f"---\nname: {self.name}\ndescription: {said}\n---\n\n{self.body}\n"
 
-    def rename(self, name: str, prefix: str) -> "Skill":
-        """Return a copy with another name, whose tools have names with a prefix."""
-        body = _NAMED.sub(
-            lambda found: f"`{prefix}{found[1]}`" if found[1] in self.tools else found[0], self.body
-        )
-        return Skill(name, self.description, body, tuple(prefix + tool for tool in self.tools))
-
-
-def named_in_code(text: str) -> list[str]:
-    """Return the names that a Markdown text has in code, such as `list_tasks`, in order."""
-    return list(dict.fromkeys(_NAMED.findall(text)))
+    @property
+    def said(self) -> str:
+        """Everything in which it may name tools."""
+        return f"{self.description}\n\n{self.body}"
 
 
 @dataclass(frozen=True, slots=True)

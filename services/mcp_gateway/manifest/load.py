@@ -244,8 +244,7 @@ def load_manifest(path: Path) -> Manifest:
     raise_all([f"{path}: {problem}" for problem in problems])
     resources, templates, problems = read_resources(source.get("resources", {}), path.parent)
     prompts, more = read_prompts(source.get("prompts", {}))
-    exposed = {name: tool for name, tool in source["tools"].items() if tool.get("expose", True)}
-    skills, others = read_skills(source.get("skills", {}), path.parent, exposed)
+    skills, others = read_skills(source.get("skills", {}), path.parent)
     problems = [*problems, *more, *prompt_problems(source), *resource_problems(source)]
     problems += [
         *others,

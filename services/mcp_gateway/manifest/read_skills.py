@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mcp_gateway.catalogue.resources import Skill, named_in_code
+from mcp_gateway.catalogue.resources import Skill
 from mcp_gateway.manifest.read_resources import decode_text, read_file
 from mcp_gateway.text import tidy_text
 
 
-def read_skills(
-    source: Mapping[str, Any], folder: Path, tools: Mapping[str, Any]
-) -> tuple[tuple[Skill, ...], list[str]]:
+def read_skills(source: Mapping[str, Any], folder: Path) -> tuple[tuple[Skill, ...], list[str]]:
     """Read the skills of a manifest that matches the schema, and the files they name.
 
     Returns:
@@ -30,8 +28,7 @@ def read_skills(
         if body.startswith("---\n"):
             problems.append(f"skills.{name}.{key}: begin after the frontmatter, which is made here")
         description = tidy_text(value["description"])
-        needed = {*value.get("tools", ()), *(tool for tool in named_in_code(body) if tool in tools)}
-        skills.append(Skill(name, description, body, tuple(sorted(needed))))
+        skills.append(Skill(name, description, body, tuple(value.get("tools", ()))))
     return tuple(skills), problems
 
 

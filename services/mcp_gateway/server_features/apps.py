@@ -55,8 +55,10 @@ def app_uri(catalogue: Catalogue, tool: Tool, app: App) -> str:
 
 
 def find_app(catalogue: Catalogue, allowed: frozenset[str], uri: str) -> Tool | None:
-    """Return the tool whose page has a URI, if the caller may use it; a former URI also counts."""
+    """Return the tool whose page has a URI, if the caller may use it; a former URI or name also counts."""
     name = uri.removeprefix(PREFIX).partition("/")[0]
+    if (renamed := catalogue.former.get(name)) is not None:
+        name = renamed[0].name
     if not uri.startswith(PREFIX) or name not in catalogue.usable(allowed):
         return None
     tool = catalogue.tools.get(name)

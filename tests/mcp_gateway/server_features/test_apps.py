@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from mcp_gateway.http_client.port import HttpResponse
-from mcp_gateway.server_features.apps import link_app
+from mcp_gateway.server_features.apps import find_app, link_app
 from support.in_process.apps import MANIFEST, data_of, load_manifest, page_of, write_manifest
 from support.in_process.gateway import META, MODERN, World, a_world
 
@@ -44,6 +44,15 @@ async def uris(world: World, era: str = "new", **claims: Any) -> dict[str, str]:
         for tool in answer.json()["result"]["tools"]
         if "_meta" in tool
     }
+
+
+def test_a_host_that_keeps_a_former_name_still_reads_the_app(tmp_path: Path) -> None:
+    former = "    former: [{name: show_task, until: '2099-01-01'}]\n"
+    text = MANIFEST.replace("    operation: getTask\n", f"    operation: getTask\n{former}")
+    catalogue = load_manifest(tmp_path, text)
+    uri = "ui://gatepost/show_task/0123456789ab"
+    assert find_app(catalogue, frozenset(["@read"]), uri) is catalogue.tools["get_task"]
+    assert find_app(catalogue, frozenset(["create_task"]), uri) is None
 
 
 @ERAS

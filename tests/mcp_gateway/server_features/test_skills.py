@@ -11,6 +11,8 @@ import yaml
 
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.server_features.prompts import allowed_prompts
+from mcp_gateway.server_features.skills import allowed_skills
 from support.in_process.gateway import API, META, MODERN, World, a_world
 from support.in_process.talk import talking
 
@@ -45,6 +47,18 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     manifest = write_manifest(tmp_path)
     async with a_world(tmp_path, manifest=manifest, serve_skills=True) as opened:
         yield opened
+
+
+def with_purge(folder: Path, more: dict[str, Any]) -> Path:
+    """Write a manifest with `delete_task`, which was `remove_task`, and `purge`."""
+    manifest = write_manifest(folder, "")
+    tools = yaml.safe_load(manifest.read_text())
+    tools.pop("prompts", None)
+    deleting = tools["tools"]["delete_task"]
+    tools["tools"]["purge"] = dict(deleting)
+    deleting["former"] = [{"name": "remove_task", "until": "2099-01-01"}]
+    manifest.write_text(yaml.safe_dump({**tools, **more}))
+    return manifest
 
 
 async def ask(world: World, method: str, uri: str = "", **claims: Any) -> httpx2.Response:
@@ -108,6 +122,49 @@ async def test_a_skill_that_names_a_tool_that_is_not_allowed_does_not_exist_a340
         assert (error["code"], error["message"]) == (-32602, said)
     told = await world.ask("old", "resources/list", token=world.token(allowed_tools=["@read"]))
     assert "clean-up" not in told.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Call delete_task.",
+        "Call **Delete_Task** now.",
+        "Call _delete_task_ or delete\\_task.",
+        "Call delete&#95;task.",
+        "Call delete\uff3ftask.",
+        "Call `delete_task(id=1)`.",
+        "```\ndelete_task\n```",
+        "As in delete_task-based work.",
+        "Once called remove_task.",
+        "Call `purge` for all.",
+        "~~~\npurge",
+        "Then:\n\n    purge",
+    ],
+)
+def test_a_skill_hides_with_a_tool_however_it_spells_it_a371(tmp_path: Path, text: str) -> None:
+    manifest = with_purge(tmp_path, {"skills": {"clean": {"description": "D", "text": text}}})
+    catalogue = load_catalogue(manifest)
+    assert catalogue.skills["clean"].tools == (("purge" if "purge" in text else "delete_task"),)
+    assert not list(allowed_skills(catalogue, frozenset(["@read"])))
+    if text.startswith("Call"):
+        said = {"skills": {"clean": {"description": text, "text": "Clean up."}}}
+        assert load_catalogue(with_purge(tmp_path, said)).skills["clean"].tools
+
+
+def test_a_prompt_hides_with_a_tool_that_it_names_a371(tmp_path: Path) -> None:
+    said = {
+        "clean": {"text": "Use delete_task."},
+        "other": {"description": "`purge` all", "text": "x"},
+    }
+    catalogue = load_catalogue(with_purge(tmp_path, {"prompts": said}))
+    assert not list(allowed_prompts(catalogue, frozenset(["@read"])))
+    assert len(list(allowed_prompts(catalogue, frozenset(["@read", "@write"])))) == 2
+
+
+def test_longer_names_and_ordinary_words_name_no_tool(tmp_path: Path) -> None:
+    text = "Purge what undelete_task and delete_task_list left. `purge_all`, my_delete_task."
+    said = {"skills": {"clean": {"description": "To purge", "text": text}}}
+    assert load_catalogue(with_purge(tmp_path, said)).skills["clean"].tools == ()
 
 
 async def test_without_the_switch_nothing_of_skills_is_served(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from mcp_gateway.catalogue.prompts import ListedValues, Prompt
 from mcp_gateway.manifest.entries import ToolEntry
 from mcp_gateway.manifest.load import Manifest
 from mcp_gateway.manifest.read_resources import usual_uri
+from mcp_gateway.named_tools import prefix_tools
 
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
@@ -23,6 +24,12 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
 
     def listed(source: ListedValues) -> ListedValues:
         return replace(source, tool=prefixed(source.tool))
+
+    spelled = {entry.name for entry in manifest.tools if entry.expose}
+    spelled |= {former.name for entry in manifest.tools for former in entry.former}
+
+    def renamed(text: str) -> str:
+        return prefix_tools(text, spelled, api.prefix)
 
     def tool(entry: ToolEntry) -> ToolEntry:
         other, app = entry.lifecycle.replaced_by, entry.app
@@ -47,6 +54,8 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
             name=prefixed(one.name),
             attach=tuple(map(prefixed, one.attach)),
             tools=tuple(map(prefixed, one.tools)),
+            description=renamed(one.description),
+            text=renamed(one.text),
             arguments=tuple(
                 replace(argument, listed=argument.listed and listed(argument.listed))
                 for argument in one.arguments
@@ -75,8 +84,12 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
         webhooks=tuple(replace(one, name=prefixed(one.name)) for one in manifest.webhooks),
         # Names of skills have no underscores.
         skills=tuple(
-            one.rename(
-                f"{_SEPARATORS.sub('-', api.name.lower()).strip('-')}-{one.name}", api.prefix
+            replace(
+                one,
+                name=f"{_SEPARATORS.sub('-', api.name.lower()).strip('-')}-{one.name}",
+                description=renamed(one.description),
+                body=renamed(one.body),
+                tools=tuple(map(prefixed, one.tools)),
             )
             for one in manifest.skills
         ),
