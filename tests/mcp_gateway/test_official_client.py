@@ -1,4 +1,4 @@
-"""The official Python SDK client, in both eras, against the gateway in process."""
+"""The official SDK clients, in both eras, against the gateway in process."""
 
 import asyncio
 import json
@@ -21,6 +21,7 @@ from mcp_types import ElicitRequestFormParams, ElicitResult
 from mcp_gateway.http_client.port import HttpResponse
 from support.in_process.gateway import API, World, a_world
 from support.processes.conformance import NODE, NODE_FOLDER
+from support.processes.typescript_client import a_typescript_client
 
 URL = "http://127.0.0.1:8401/mcp"
 
@@ -294,6 +295,24 @@ async def test_the_official_client_of_the_handshake_era_hears_of_changes(tmp_pat
         "notifications/tools/list_changed",
         "notifications/resources/updated",
     }
+
+
+@pytest.mark.whole_machine
+@pytest.mark.parametrize("sdk", ["v1", "v2"])
+async def test_a_typescript_client_hears_of_changes_on_its_stream(tmp_path: Path, sdk: str) -> None:
+    async with connecting(tmp_path, "legacy", asyncio.Queue()) as (world, _):
+        [host] = world.settings.allowed_hosts
+        arguments = (sdk, f"http://{host}/mcp", world.token(client_id="node"), "tracker://guide")
+        async with a_typescript_client(*arguments, script="listen.mjs") as client:
+            assert await client.hear("listening") == {"listening": 200}
+            await world.checks.look(1)
+            await change_guide(world, tmp_path)
+            heard = [(await client.hear("heard"))["heard"] for _ in range(2)]
+    assert [one["method"] for one in heard] == [
+        "notifications/tools/list_changed",
+        "notifications/resources/updated",
+    ]
+    assert heard[1]["params"]["uri"] == "tracker://guide"
 
 
 async def is_listening(metrics_url: str) -> bool:

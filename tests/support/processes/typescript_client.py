@@ -1,4 +1,4 @@
-"""A client of the official TypeScript SDKs, which `tests/node/journey.mjs` runs."""
+"""Clients of the official TypeScript SDKs, which the scripts of `tests/node` run."""
 
 import asyncio
 import json
@@ -37,10 +37,12 @@ class TypeScriptClient:
 
 
 @asynccontextmanager
-async def a_typescript_client(*arguments: str) -> AsyncIterator[TypeScriptClient]:
-    """Start the client; at the end of the block it must have ended well."""
+async def a_typescript_client(
+    *arguments: str, script: str = "journey.mjs"
+) -> AsyncIterator[TypeScriptClient]:
+    """Start the client of a script; at the end of the block it must have ended well."""
     process = await asyncio.create_subprocess_exec(
-        *(str(NODE), "journey.mjs", *arguments),
+        *(str(NODE), script, *arguments),
         cwd=NODE_FOLDER,
         stdin=PIPE,
         stdout=PIPE,
