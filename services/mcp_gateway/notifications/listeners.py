@@ -57,6 +57,7 @@ class Listener:
     """One open stream: whose it is, what its client wants to hear of, and what is due."""
 
     __slots__ = (
+        "_all_uris",
         "_lists",
         "_uris",
         "_wake",
@@ -94,6 +95,7 @@ class Listener:
         """Whether the client's wishes may have changed since they were read."""
         self._lists: dict[ListName, None] = {}
         self._uris: dict[str, None] = {}
+        self._all_uris = False
         self.has_ended = False
         """Whether nothing more may be told."""
         self._wake = asyncio.Event()
@@ -107,6 +109,12 @@ class Listener:
         if self._lists or self._uris:
             self._wake.set()
 
+    def note_outage(self) -> None:
+        """Note that everything that the client watches may have changed, without a look at each."""
+        self._all_uris = True
+        self.note(("resources",))
+        self._wake.set()
+
     def end(self) -> None:
         """End the stream; what is due is not told any more."""
         self.has_ended = True
@@ -119,7 +127,8 @@ class Listener:
         if self.has_ended:
             self._wake.set()
             return None
-        due = Due(tuple(self._lists), tuple(self._uris))
+        due = Due(tuple(self._lists), tuple(self.watched if self._all_uris else self._uris))
+        self._all_uris = False
         self._lists.clear()
         self._uris.clear()
         return due
@@ -366,7 +375,7 @@ class Listeners:
                         listener.note(("resources",) if told else (), news.uris)
             case Missed():
                 for listener in self._open:
-                    listener.note(("resources",), listener.watched)
+                    listener.note_outage()
                     listener.is_stale = bool(listener.subscriber)
                 self._read_now.set()
 

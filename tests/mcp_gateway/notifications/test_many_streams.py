@@ -225,3 +225,17 @@ async def test_calls_get_a_turn_between_two_news_of_redis_a391(
         await stack.enter_async_context(feed.following(heard.append))
         await until(lambda: len(heard) >= 2)
         assert await until(lambda: len(heard) == len(news) + 1) >= len(news) - 2
+
+
+async def test_after_an_outage_a_client_hears_once_of_everything_that_it_watches() -> None:
+    async with process() as opened:
+        with opened.listeners.open(caller(), "modern", lists=("resources", "tools")) as stream:
+            opened.listeners.watch(stream, ["x:1", "x:2", "x:missing", "y:3"])
+            for _ in range(2):
+                stream.note_outage()
+            stream.note(uris=["x:1"])
+            due = await stream.due()
+            assert due is not None
+            assert (due.lists, sorted(due.uris)) == (("resources",), ["x:1", "x:2"])
+            stream.note(uris=["x:1"])
+            assert await stream.due() == ((), ("x:1",))
