@@ -6,7 +6,7 @@ figures compare ways, and none is a bill. A way is:
 
 - `list`: every tool is listed, and each call is a tool call.
 - `search`: `search_tools`, `describe_tool` and `execute_tool`, as with `search_above`.
-- `fields`: the same, if `execute_tool` took the fields that the model wants of an answer. Gatepost has no such argument.
+- `fields`: the same, with the fields that the model wants of each answer.
 - `code`: search, TypeScript of the tools that are needed with the types of their answers, and one script that makes
   all calls and returns what is needed. Gatepost has no such tool.
 - `composite`: search, and a composite tool that somebody declared for exactly this task.
