@@ -29,6 +29,14 @@ from support.processes.services import Service, free_port, running_service
 
 pytestmark = pytest.mark.whole_machine
 
+MANIFEST = """\
+version: 1
+name: Orbit
+openapi: openapi.json
+tools:
+  list_tasks: {operation: listTasks, bind: {org_id: tenant_id}}
+"""
+
 
 @pytest.fixture
 def former_code(tmp_path: Path) -> str:
@@ -68,6 +76,8 @@ async def test_a_connection_goes_on_while_releases_change_places(
         folder=tmp_path,
     )
     configure(deployment, database_url)
+    # A manifest uses the keys of a release once it has rolled out.
+    (tmp_path / "tools.yaml").write_text(MANIFEST)
     gateway = origin(deployment.resource)
     saas = (
         *(*SAAS, "--database", tmp_path / "orbit.db", "--gatepost-issuer", deployment.resource),
