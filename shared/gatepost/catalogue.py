@@ -108,7 +108,11 @@ def prove_renames(after: CatalogueDocument, before: CatalogueDocument) -> dict[s
         name: tool.name
         for tool in after.tools
         for name in tool.former
-        if name in old and tool.name not in old and tool.needs_no_more_than(old[name])
+        if name in old
+        and tool.name not in old
+        # What moved to several APIs keeps its names; a former name may be another API's.
+        and tool.api == old[name].api
+        and tool.needs_no_more_than(old[name])
     }
     for name, then in before.renamed.items():
         now = renamed.get(then, then)

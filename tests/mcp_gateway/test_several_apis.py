@@ -190,6 +190,35 @@ async def test_an_api_that_is_busy_takes_no_place_from_another_a313(tmp_path: Pa
         assert [one["isError"] for one in await asyncio.gather(*waiting)] == [False, False]
 
 
+async def test_equal_names_of_hidden_tools_keep_no_failing_api_in_use_a365(tmp_path: Path) -> None:
+    """Hidden tools have no name in the list, so two APIs may both have one called `list`."""
+    settings = two_apis(tmp_path, orbit={"prefix": ""}, billing={"prefix": ""})
+    for api in ("orbit", "billing"):
+        calls = "[{as: one, tool: list}, {as: two, tool: list}]"
+        write_api(
+            tmp_path,
+            api,
+            "  list: {operation: list, expose: false}\n"
+            f"  pay_{api}: {{operation: pay}}\n"
+            f"  sum_{api}: {{description: Add., calls: {calls}, result: {{all: one.things}}}}\n",
+        )
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        fails = "/billing/" in request.url and request.method == "GET"
+        return HttpResponse(503, "text/plain", b"") if fails else FINE
+
+    async with a_world(tmp_path, **settings) as world:
+        world.api.answer = answer
+        for number in range(12):
+            token = world.token(allowed_tools=ALL, tenant_id=f"org_{number % 3}")
+            for tool in ("sum_billing", "pay_billing", "sum_orbit"):
+                result = await world.call("new", tool, token=token)
+                assert result["isError"] is (tool == "sum_billing")
+        refused = await world.call("new", "sum_billing", token=everything(world))
+        assert "failing at the moment" in refused["content"][0]["text"]
+        assert (await world.call("new", "sum_orbit", token=everything(world)))["isError"] is False
+
+
 async def test_a_token_for_one_api_opens_no_tool_of_another_a314(world: World) -> None:
     token = world.token(allowed_tools=["@orbit"])
     assert await listed(world, token) == ["orbit_get", "orbit_list", "orbit_pay"]

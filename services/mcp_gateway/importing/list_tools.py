@@ -48,7 +48,10 @@ async def list_tools(url: str, headers: Mapping[str, str]) -> bytes:
             except RequestFailed as failure:
                 return failure
 
-        protocol = await open_protocol(url, send, name="import")
+        async def read(answer: HttpResponse, asked: str) -> Mapping[str, Any] | RpcError:
+            return read_reply(answer, asked)
+
+        protocol = await open_protocol(url, send, read, name="import")
         if not isinstance(protocol, Protocol):
             raise FetchError(_explain(protocol))
         tools: list[dict[str, Any]] = []

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import orjson
 
@@ -107,6 +108,13 @@ class McpUpstream:
             return await self._worker.run(partial(_read, call, outcome))
         return _read(call, outcome)
 
+    async def _read_reply(
+        self, answer: HttpResponse, request_id: str
+    ) -> Mapping[str, Any] | RpcError:
+        if takes_long(answer.body):
+            return await self._worker.run(partial(read_reply, answer, request_id))
+        return read_reply(answer, request_id)
+
     def _left(self, until: datetime) -> float:
         return (until - self._now()).total_seconds()
 
@@ -139,7 +147,11 @@ class McpUpstream:
             return self._sender.send(call, lambda _: request, jti, self._left(until))
 
         found = await open_protocol(
-            self._url, send, name=call.id, is_handshake=self._sessions.is_handshake
+            self._url,
+            send,
+            self._read_reply,
+            name=call.id,
+            is_handshake=self._sessions.is_handshake,
         )
         if isinstance(found, Protocol):
             try:

@@ -13,7 +13,6 @@ from mcp_gateway.remote.messages import (
     Protocol,
     RpcError,
     UnreadableAnswer,
-    read_reply,
     write_notification,
     write_request,
 )
@@ -23,19 +22,22 @@ from mcp_gateway.requests.request import HttpRequest
 Outcome = HttpResponse | RequestFailed
 Send = Callable[[HttpRequest, str], Awaitable[Outcome]]
 """Sends a message, and takes its name, which is unique for this opening."""
+Read = Callable[[HttpResponse, str], Awaitable[Mapping[str, Any] | RpcError]]
+"""Reads the answer to the request with an id, as `read_reply` does."""
 _SESSION = re.compile(r"[!-~]{1,512}")
 _SAY_NOTHING = frozenset({401, 403, 407, 408, 429})
 """Errors that say nothing about the revision that a server speaks."""
 
 
 async def open_protocol(
-    url: str, send: Send, *, name: str, is_handshake: bool = False
+    url: str, send: Send, read: Read, *, name: str, is_handshake: bool = False
 ) -> Protocol | Outcome:
     """Ask a server for the stateless revision, and shake hands with it if it doesn't speak that.
 
     Args:
         url: the server's endpoint.
         send: sends each message.
+        read: reads each answer.
         name: begins the ids of the messages.
         is_handshake: whether the server is known not to speak the stateless revision.
 
@@ -49,7 +51,7 @@ async def open_protocol(
         )
         if isinstance(found, RequestFailed) or _says_nothing(found):
             return found
-        if STATELESS in _versions(found, asked):
+        if STATELESS in await _versions(read, found, asked):
             return Protocol(STATELESS)
     asked = f"{name}.initialize"
     params: Mapping[str, Any] = {
@@ -61,7 +63,7 @@ async def open_protocol(
     if isinstance(answer, RequestFailed) or answer.status >= 300:
         return answer
     try:
-        reply = read_reply(answer, asked)
+        reply = await read(answer, asked)
         if isinstance(reply, RpcError):
             return read_result(reply, answer.status, name="", checked=False)
         protocol = _read_protocol(reply, answer.session)
@@ -76,10 +78,10 @@ def _says_nothing(answer: HttpResponse) -> bool:
     return answer.status in _SAY_NOTHING or answer.status >= 500 or 300 <= answer.status < 400
 
 
-def _versions(answer: HttpResponse, asked: str) -> list[Any]:
+async def _versions(read: Read, answer: HttpResponse, asked: str) -> list[Any]:
     """Return the revisions that a server offers; none if it does not know the question."""
     try:
-        reply = read_reply(answer, asked)
+        reply = await read(answer, asked)
     except UnreadableAnswer:
         return []
     versions = None if isinstance(reply, RpcError) else reply.get("supportedVersions")

@@ -76,18 +76,15 @@ class Guards:
         self._now = now
         self._apis = {api.name: api for api in apis}
         self._origins: dict[tuple[str, str], OriginGuard] = {}
-        self._tools: dict[str, Guard] = {}
+        # Hidden tools that composite tools call may have equal names at two APIs.
+        self._tools: dict[tuple[str, str], Guard] = {}
 
     def of(self, tool: Tool) -> Guard:
         """Return a tool's guard, which is the same for each call."""
-        guard = self._tools.get(tool.name)
+        guard = self._tools.get((tool.api, tool.name))
         # A reloaded catalogue may send the tool to another server.
-        if (
-            guard is None
-            or guard.base_url != tool.operation.base_url
-            or guard.origin.api != tool.api
-        ):
-            guard = self._tools[tool.name] = self._make(tool)
+        if guard is None or guard.base_url != tool.operation.base_url:
+            guard = self._tools[tool.api, tool.name] = self._make(tool)
         return guard
 
     def describe(self) -> str:
@@ -97,14 +94,13 @@ class Guards:
             for one in self._origins.values()
             if one.breaker.is_open
         ]
-        broken += [name for name, guard in self._tools.items() if guard.breaker.is_open]
+        broken += [name for (_, name), guard in self._tools.items() if guard.breaker.is_open]
         return f"open breakers: {', '.join(broken)}" if broken else "no breaker is open"
 
     def report(self) -> tuple[BreakerReport, ...]:
         """Return the breakers of all origins, and of the tools whose last call failed."""
         tools = [
-            guard.breaker.report("tool", name, guard.origin.api)
-            for name, guard in self._tools.items()
+            guard.breaker.report("tool", name, api) for (api, name), guard in self._tools.items()
         ]
         origins = [
             one.breaker.report("origin", one.name, one.api) for one in self._origins.values()

@@ -96,6 +96,30 @@ async def test_a_proven_rename_ends_when_the_tool_needs_more_later_a350(
     assert "find_tasks" not in tools
 
 
+@pytest.mark.parametrize(("then", "now"), [("", "billing"), ("tasks", "billing"), ("tasks", "")])
+async def test_a_former_name_that_may_be_another_apis_allows_nothing_a367(
+    sqlite_server: AuthServer, read_token: Any, then: str, now: str
+) -> None:
+    """Two gateways become one, and a tool of the second had a name that the first one's has."""
+    tools = await connected(
+        sqlite_server,
+        read_token,
+        with_tool("2", "list_tasks", api=then),
+        with_tool("3", "find_bills", former=("list_tasks",), api=now),
+    )
+
+    assert "find_bills" not in tools
+
+
+async def test_a_renamed_tool_stays_allowed_when_its_gateway_gets_a_second_api(
+    sqlite_server: AuthServer, read_token: Any
+) -> None:
+    renamed = with_tool("2", "find_tasks", former=("list_tasks",))
+    moved = with_tool("3", "find_tasks", former=("list_tasks",), api="tasks")
+
+    assert "find_tasks" in await connected(sqlite_server, read_token, renamed, moved)
+
+
 async def test_a_former_name_does_not_allow_a_tool_that_people_left_out_a351(
     sqlite_server: AuthServer, read_token: Any
 ) -> None:

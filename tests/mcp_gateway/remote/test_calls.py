@@ -1,6 +1,7 @@
 """Calls of the tools of an MCP server, in both eras: one port, and the same rules as for a REST API."""
 
 import json
+import threading
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,7 +14,9 @@ from mcp.shared.inbound import decode_header_value
 from structlog.testing import capture_logs
 
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.remote import messages
 from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.results.exact import read_json
 from support.in_process.gateway import World, a_world
 from support.in_process.mcp_server import (
     MANIFEST,
@@ -135,6 +138,35 @@ async def test_hidden_characters_of_a_definition_reach_no_model_a358(opened: Ope
         listed = await world.new("tools/list", token=world.token(allowed_tools=ALL))
     tools = {tool["name"]: tool for tool in listed.json()["result"]["tools"]}
     assert tools["find_notes"]["description"] == "Find notes."
+
+
+@pytest.mark.parametrize("method", ["server/discover", "initialize"])
+async def test_a_long_answer_before_the_call_is_read_beside_other_work_a366(
+    opened: Open, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until a server is known, each call asks it, so it could hold up all others each time."""
+    server = McpServer(stateless=False)
+    loop_thread, read_in = threading.get_ident(), []
+
+    def long(request: HttpRequest) -> HttpResponse:
+        message = json.loads(request.body)
+        if message["method"] != method:
+            return server(request)
+        result = {"protocolVersion": "2031-01-01", "more": [0] * 150_000}
+        answer = {"jsonrpc": "2.0", "id": message["id"], "result": result}
+        return HttpResponse(200, "application/json", json.dumps(answer).encode())
+
+    def noted(text: Any) -> Any:
+        if len(text) > 100_000:
+            read_in.append(threading.get_ident())
+        return read_json(text)
+
+    monkeypatch.setattr(messages, "read_json", noted)
+    async with opened(long) as world:
+        result = await find(world)
+    assert bool(result.get("isError")) is (method == "initialize")
+    assert read_in
+    assert loop_thread not in read_in
 
 
 async def test_nobody_shares_a_session_with_anybody_a359(opened: Open) -> None:
