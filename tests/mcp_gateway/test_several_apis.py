@@ -520,3 +520,25 @@ def test_a_problem_with_a_credential_names_its_api(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, **two_apis(tmp_path, billing={"credentials": other}))
     with pytest.raises(SettingsError, match=r"apis\.billing\.credentials\.lock: .*security scheme"):
         require_usable(settings.served_apis, load(settings))
+
+
+def test_no_tenants_id_completes_the_variable_of_another_apis_secret_a368(tmp_path: Path) -> None:
+    """`KEY_` and the tenant `billing_acme` make the name of the secret of `acme` at `billing`."""
+    from mcp_gateway.upstream.credentials.open import require_usable
+
+    def check(orbit: str, billing: str) -> None:
+        one, other = (
+            {"credentials": {"key": {"mode": "per_tenant", "variable": variable}}}
+            for variable in (orbit, billing)
+        )
+        settings = make_settings(tmp_path, **two_apis(tmp_path, orbit=one, billing=other))
+        require_usable(settings.served_apis, load(settings))
+
+    for variables in (
+        ("KEY_{tenant_id}", "KEY_billing_{tenant_id}"),
+        ("B_K{tenant_id}", "B_{tenant_id}"),
+    ):
+        with pytest.raises(SettingsError, match=r"apis\.\w+\.credentials\.key\.variable: .*rename"):
+            check(*variables)
+    check("ORBIT_KEY_{tenant_id}", "BILLING_KEY_{tenant_id}")
+    check("KEY_{tenant_id}", "KEY_{tenant_id}")

@@ -6,6 +6,7 @@ from gatepost.clock import Now
 from gatepost.settings import SettingsError
 from mcp_gateway.apis.api import Api
 from mcp_gateway.apis.credential_settings import (
+    TENANT,
     AnyCredential,
     ClientCredentials,
     LinkedAccount,
@@ -60,14 +61,20 @@ def sealed_file(name: str, settings: PerTenantCredential) -> SealedFile:
 
 
 def require_usable(apis: Iterable[Api], catalogue: Catalogue) -> None:
-    """Check that every credential has a location, and that every file opens under its key.
+    """Check that every credential has a location, and that secrets of tenants can be told apart.
+
+    Every file must open under its key.
 
     Raises:
         SettingsError: a credential can't be used; the message names it and the problem.
     """
+    variables: dict[str, str] = {}
     for api in apis:
         locate_credentials(api, catalogue)
         for name, settings in api.credentials.items():
+            if isinstance(settings, PerTenantCredential) and settings.variable:
+                where = f"{api.setting('credentials')}.{name}.variable"
+                variables[where] = settings.variable.removesuffix(TENANT)
             if isinstance(settings, PerTenantCredential) and settings.file is not None:
                 file = sealed_file(name, settings)
                 try:
@@ -75,3 +82,10 @@ def require_usable(apis: Iterable[Api], catalogue: Catalogue) -> None:
                         file.unseal(tenant)
                 except SealedFileError as error:
                     raise SettingsError(f"{api.setting('credentials')}.{name}: {error}") from None
+    for where, begins in variables.items():
+        for other, longer in variables.items():
+            if longer != begins and longer.startswith(begins):
+                raise SettingsError(
+                    f"{where}: the variables of {other} begin with {begins} too, so a tenant with a "
+                    "fitting id would get another's secret; rename one of them"
+                )
