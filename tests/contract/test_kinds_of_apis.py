@@ -184,9 +184,10 @@ async def test_an_api_that_hangs_costs_a_call_its_deadline_and_nothing_else(
 async def test_only_what_reads_is_sent_again(kind: Kind, world: World) -> None:
     kind.answer = always(HttpResponse(503, "text/plain", b""))
     assert (await call(world))["isError"]
-    assert len(kind.calls) == 3
+    sent = len(kind.calls)
+    assert sent > 1  # the pauses are random, and the deadline is short
     assert (await call(world, "change"))["isError"]
-    assert len(kind.calls) == 4
+    assert len(kind.calls) == sent + 1
 
 
 async def test_calls_to_a_tool_that_keeps_failing_are_paused_and_then_tried(
