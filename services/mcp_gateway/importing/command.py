@@ -60,6 +60,17 @@ class Options:
         return self.out / MANIFEST
 
 
+BUDGET = click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    metavar="TOKENS",
+    help="Expose only as many tools as fit into a list of this size.",
+)
+CHECK = click.option("--check", is_flag=True, help="Write nothing; fail if something would change.")
+FORCE = click.option("--force", is_flag=True, help="Start over and replace existing files.")
+"""Options that every import has."""
+
+
 @click.group(name="import")
 def import_() -> None:
     """Turn a description of your API into tools to review."""
@@ -86,12 +97,7 @@ def import_() -> None:
 )
 @click.option("--choose", "ask", is_flag=True, help="List the operations and ask which to expose.")
 @click.option("--all", "expose_all", is_flag=True, help="Also expose operations that change data.")
-@click.option(
-    "--budget",
-    type=click.IntRange(min=1),
-    metavar="TOKENS",
-    help="Expose only as many tools as fit into a list of this size.",
-)
+@BUDGET
 @click.option(
     "--bind",
     "bindings",
@@ -111,8 +117,8 @@ def import_() -> None:
     multiple=True,
     help="A host from which the document's references may be fetched.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; fail if something would change.")
-@click.option("--force", is_flag=True, help="Start over and replace existing files.")
+@CHECK
+@FORCE
 def import_openapi(source: str, **options: Any) -> None:
     """Propose tools for an OpenAPI document (3.x, or Swagger 2.0; JSON or YAML).
 

@@ -14,7 +14,14 @@ from gatepost_cli.url import Url
 from mcp_gateway.apis.api_settings import require_sendable
 from mcp_gateway.documents.fetch import FetchError
 from mcp_gateway.documents.sources import Source
-from mcp_gateway.importing.command import Options, import_document, place_of
+from mcp_gateway.importing.command import (
+    BUDGET,
+    CHECK,
+    FORCE,
+    Options,
+    import_document,
+    place_of,
+)
 from mcp_gateway.importing.list_tools import list_tools
 from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
 
@@ -46,12 +53,7 @@ _SERVER = Url(gets_tokens=True)
 )
 @click.option("--choose", "ask", is_flag=True, help="List the tools and ask which to expose.")
 @click.option("--all", "expose_all", is_flag=True, help="Also expose tools that change data.")
-@click.option(
-    "--budget",
-    type=click.IntRange(min=1),
-    metavar="TOKENS",
-    help="Expose only as many tools as fit into a list of this size.",
-)
+@BUDGET
 @click.option(
     "--bind",
     "bindings",
@@ -59,8 +61,8 @@ _SERVER = Url(gets_tokens=True)
     multiple=True,
     help="Fill an argument from the access token wherever it occurs, such as org_id=tenant_id.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; fail if something would change.")
-@click.option("--force", is_flag=True, help="Start over and replace existing files.")
+@CHECK
+@FORCE
 def import_mcp(source: str, headers: tuple[str, ...], **options: Any) -> None:
     """Propose tools for those of an MCP server.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +14,10 @@ from gatepost.revocations import Revocation
 from mcp_gateway.catalogue.jobs.job import STATUSES, JobFields, name_state
 from mcp_gateway.elicitation.seal import Sealer
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.signing_key import load_signing_key
-from support.in_process.gateway import META, a_world
+from support.in_process.gateway import API, META, a_world
 from support.in_process.jobs import TASKS, Follower, JobsApi, following
 
 NOT_FOUND = {"code": -32602, "message": "Task not found"}
@@ -352,6 +355,23 @@ async def test_another_tenants_record_in_an_answer_about_a_job_reaches_nobody_a3
     assert task["status"] == "failed"
     assert "another tenant" in task["error"]["message"]
     assert "result" not in task
+
+
+@pytest.mark.parametrize("key", ["status", "result", "cancel"])
+def test_no_task_uses_a_tool_for_which_its_start_has_no_permission_a332(
+    tmp_path: Path, key: str
+) -> None:
+    manifest = yaml.safe_load((API / "jobs-tools.yaml").read_text())
+    asked = manifest["tools"]["create_report"]["task"][key]
+    manifest["tools"][asked]["scope"] = "mcp:admin"
+    (tmp_path / "jobs.yaml").write_bytes((API / "jobs.yaml").read_bytes())
+    (tmp_path / "tools.yaml").write_text(yaml.safe_dump(manifest))
+    with pytest.raises(ManifestError) as refused:
+        load_catalogue(tmp_path / "tools.yaml")
+    said = (
+        f"tools.create_report.task.{key}: {asked} needs mcp:admin, which a connection that starts"
+    )
+    assert said in str(refused.value)
 
 
 STATE = st.one_of(st.text(max_size=20), st.booleans(), st.integers(-5, 5))

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gatepost.scopes import covers, parse_scope
 from mcp_gateway.catalogue.jobs.job import STATUSES, JobFields, name_state
 from mcp_gateway.catalogue.jobs.task import JobTool, Task
 from mcp_gateway.catalogue.tool import Tool
@@ -47,7 +48,7 @@ def join_task(tool: Tool, entry: TaskEntry, tools: Mapping[str, Tool]) -> tuple[
     for key, name in entry.named.items():
         if (asked := tools.get(name)) is None:
             continue  # why it can't be made is reported with that tool
-        why = _refuse(key, asked)
+        why = _refuse(key, asked, tool)
         joined[key], missing = _join(tool, asked)
         if why or missing:
             problems.append(f".task.{key}: {why or missing}")
@@ -67,11 +68,17 @@ def join_task(tool: Tool, entry: TaskEntry, tools: Mapping[str, Tool]) -> tuple[
     return dataclasses.replace(tool, task=task), []
 
 
-def _refuse(key: str, asked: Tool) -> str:
+def _refuse(key: str, asked: Tool, tool: Tool) -> str:
     if key != "cancel" and not asked.read_only:
         return f"{asked.name} changes data; name a tool that only reads"
     if asked.confirm is not None or asked.inputs or asked.approval:
         return f"{asked.name} asks somebody before each call; the gateway can't ask here"
+    # Whoever may start a job follows and ends it, with the permission for the start.
+    if not covers(parse_scope(tool.scope), asked.scope):
+        return (
+            f"{asked.name} needs {asked.scope}, which a connection that starts the job with "
+            f"{tool.name} may lack; set `scope` of one of them so that {tool.name} needs as much"
+        )
     return ""
 
 
