@@ -73,7 +73,7 @@ def _shape(
                 text = "The API could not do this:\n" + "\n".join(f"- {line}" for line in said)
                 return _fail(call, text, "graphql_error")
         selection = None
-        if call.fields and is_json(response.content_type.partition(";")[0].strip().lower()):
+        if call.fields and is_json(response.content_type):
             answer = answer or _read(response.body, exact=True)
             if answer is not None:
                 selection = Selection(call.fields, shape.edit)
