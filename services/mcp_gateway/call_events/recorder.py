@@ -69,7 +69,7 @@ class Recorder:
         self._sleep = sleep
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-spool")
         self._waiting: list[CallEvent] = []
-        self._unlogged: list[CallEvent] = []
+        self._unlogged: list[bytes] = []
         """Events that are stored, but whose log lines are not written yet."""
         self._unstored: list[bytes] = []
         self._broken = ""
@@ -92,8 +92,8 @@ class Recorder:
         self._waiting.append(event)
         self._linger()
 
-    def log(self, event: CallEvent) -> None:
-        """Write the log line of an event that is stored elsewhere, a moment later."""
+    def log(self, event: bytes) -> None:
+        """Write the log line of a written event that is stored elsewhere, a moment later."""
         if len(self._unlogged) < _MOST_WAITING:
             self._unlogged.append(event)
             self._linger()
@@ -104,8 +104,9 @@ class Recorder:
 
     async def store_event(self, call_id: str, event: CallEvent) -> None:
         """Store an event on the disk in place of the call's intent, and deliver it later."""
-        self.log(event)
-        await self._commit(StoredEvent(call_id, write_event(event)))
+        written = write_event(event)
+        self.log(written)
+        await self._commit(StoredEvent(call_id, written))
         if self._delivering is None:
             self._delivering = asyncio.get_running_loop().call_later(LINGER, self._deliver_next)
 
@@ -181,7 +182,7 @@ class Recorder:
             self._lingering = None
             unlogged, self._unlogged = self._unlogged, []
             if unlogged:
-                self._write_log([write_event(event) for event in unlogged])
+                self._write_log(unlogged)
             events, self._waiting = self._waiting, []
             if events:
                 await self._keep([write_event(event) for event in events])

@@ -24,7 +24,7 @@ MOST_ENTRIES = 10_000
 """Length at which the stream counts as full: the worker has stopped, and Redis has other data to
 hold. The spool on the disk has more room."""
 
-SettleEvent = Callable[[CallEvent], Awaitable[None]]
+SettleEvent = Callable[[CallEvent], Awaitable[object]]
 """Settles a call by its event; raises `RedisUnavailable`."""
 
 

@@ -142,6 +142,6 @@ class Journal(Protocol):
         """Deliver the events on the disk now; return whether all of them arrived."""
         ...
 
-    def log(self, event: CallEvent) -> None:
-        """Write the log line of an event that is stored elsewhere."""
+    def log(self, event: bytes) -> None:
+        """Write the log line of a written event that is stored elsewhere."""
         ...

@@ -155,17 +155,20 @@ class RedisLimits:
         if not held.counted:
             event = event._replace(counted=False)
         try:
-            await self.settle_event(event)
+            written = await self.settle_event(event)
         except StreamFull:
             await self._journal.store_event(held.call_id, event)
         except RedisUnavailable as problem:
             self._note_away(event.tenant_id, problem)
             await self._journal.store_event(held.call_id, event)
         else:
-            self._journal.log(event)
+            self._journal.log(written)
 
-    async def settle_event(self, event: CallEvent) -> None:
+    async def settle_event(self, event: CallEvent) -> bytes:
         """Settle a call by its event alone, also one from the spool.
+
+        Returns:
+            The written event.
 
         Raises:
             RedisUnavailable: nothing, or everything, has happened; repeat it.
@@ -195,10 +198,12 @@ class RedisLimits:
                     *names,
                 ),
             )
-        changing = (self._time(), event.call_id, event.cost, int(event.counted), write_event(event))
+        written = write_event(event)
+        changing = (self._time(), event.call_id, event.cost, int(event.counted), written)
         command = ends.fill(changing)
         await self._send_settlement(command, ends.key)
         self._recent.add(command, ends.key)
+        return written
 
     async def _send_settlement(self, command: bytes, key: str) -> None:
         reply = await self._settle_script.run_written(command, key)

@@ -20,8 +20,10 @@ def intent_writer(resource: str) -> WriteIntent:
     described: tuple[Decision, str, str] = ("failed", "unknown_outcome", "")
 
     def write_intent(call: ToolCall) -> bytes:
-        event = describe_call(call, resource, call.tool, 0.0, described, None)
-        return write_event(event._replace(outcome="unknown", cost=0, meter=""))
+        # Nothing is reserved yet, so this event costs nothing.
+        return write_event(
+            describe_call(call, resource, call.tool, 0.0, described, None, "unknown")
+        )
 
     return write_intent
 
@@ -33,6 +35,7 @@ def describe_call(
     seconds: float,
     described: tuple[Decision, str, str],
     result: ToolResult | None,
+    outcome: Outcome | None = None,
 ) -> CallEvent:
     """Describe a call.
 
@@ -43,10 +46,11 @@ def describe_call(
         seconds: how long the call took.
         described: the decision, its reason and the error.
         result: the result, if there is one.
+        outcome: what the call did, if the result does not tell it.
     """
     caller, metrics = call.caller, call.metrics
     decision, reason, error = described
-    outcome = outcome_of(call, result)
+    outcome = outcome or outcome_of(call, result)
     cost = 0 if tool is None or metrics.reserved is None else tool.billing.due(outcome)
     return CallEvent(
         at=metrics.started,

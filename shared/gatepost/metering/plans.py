@@ -6,6 +6,7 @@ cost. Quotas follow the calendar in UTC.
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -124,6 +125,8 @@ def hour_of(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
+# A call names its day, and counts to its end, several times.
+@lru_cache(maxsize=256)
 def day_of(at: datetime) -> str:
     """Name the day of a time in UTC, such as `2026-11-28`."""
     return at.astimezone(UTC).date().isoformat()
@@ -144,6 +147,7 @@ def start_of_month(at: datetime) -> datetime:
     return start_of_day(at).replace(day=1)
 
 
+@lru_cache(maxsize=256)
 def end_of_day(at: datetime) -> datetime:
     """Return when the day's quota is reset: the next midnight in UTC."""
     return start_of_day(at) + timedelta(days=1)

@@ -274,7 +274,7 @@ class Journal:
         """Deliver what is there."""
         return self.deliver()
 
-    def log(self, event: CallEvent) -> None:
+    def log(self, event: bytes) -> None:
         """Do nothing."""
 
 
