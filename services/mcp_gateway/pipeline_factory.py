@@ -99,7 +99,14 @@ def pipeline_factory(
         return open_upstream
 
     opened = {api.name: open_api(api) for api in settings.served_apis}
-    limits = CallLimits(runtime.limits, runtime.plans, runtime.worker)
+    limits = CallLimits(
+        runtime.limits,
+        runtime.plans,
+        runtime.worker,
+        apis={
+            api.name: api.per_minute for api in settings.served_apis if api.per_minute is not None
+        },
+    )
 
     def without_searches(event: CallEvent) -> None:
         # Searches reserve nothing, so their events all come this way.

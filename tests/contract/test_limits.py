@@ -14,6 +14,7 @@ from mcp_gateway.limits.local_limits import LocalLimits, LocalRates
 from mcp_gateway.limits.port import Bucket, Limits
 from mcp_gateway.limits.redis_limits import RedisLimits
 from mcp_gateway.limits.share import Share
+from mcp_gateway.pipeline.api_rate import ApiRate
 from mcp_gateway.redis.connection import RedisConnection
 from mcp_gateway.redis.open import open_connection
 from mcp_gateway.redis.resp import RedisUnavailable
@@ -24,6 +25,8 @@ from support.processes.redis import RedisServer, running_redis
 ISSUER = "http://127.0.0.1:8400"
 TEN_A_MINUTE = Bucket("tier", MINUTE // 10, 3)
 ONE_AN_HOUR = Bucket("tool:export", 60 * MINUTE, 1)
+HUNDRED_A_MINUTE = Bucket("plan:pro", MINUTE // 100, 100)
+BILLING, ORBIT = (ApiRate.of(name, name.title(), 3) for name in ("billing", "orbit"))
 
 
 def local(clock: Clock, *, replicas: int = 1) -> LocalLimits:
@@ -90,6 +93,35 @@ async def test_a_call_that_finds_no_room_in_one_bucket_takes_room_in_none(
     assert await limits.take("org_acme", [TEN_A_MINUTE]) is None
     assert await limits.take("org_acme", [TEN_A_MINUTE]) is None
     assert await limits.take("org_acme", [TEN_A_MINUTE]) == ("tier", 6.0)
+
+
+async def test_calls_to_one_api_take_no_room_from_another_of_the_same_tenant_a404(
+    limits: Limits, clock: Clock
+) -> None:
+    for _ in range(20):
+        await limits.take("org_acme", [HUNDRED_A_MINUTE, BILLING.bucket])
+
+    assert await limits.take("org_acme", [HUNDRED_A_MINUTE, BILLING.bucket]) == (
+        "api:billing",
+        20.0,
+    )
+    taken = [await limits.take("org_acme", [HUNDRED_A_MINUTE, ORBIT.bucket]) for _ in range(4)]
+    assert taken == [None, None, None, ("api:orbit", 20.0)]
+
+
+async def test_a_composite_tool_takes_room_for_each_call_that_it_may_make_a405(
+    limits: Limits, clock: Clock
+) -> None:
+    twice, often = BILLING.bucket_for(2), BILLING.bucket_for(5)
+    assert await limits.take("org_acme", [twice]) is None
+    assert await limits.take("org_acme", [twice]) == ("api:billing", 40.0)
+    assert await limits.take("org_acme", [BILLING.bucket]) is None
+    assert await limits.take("org_acme", [BILLING.bucket]) == ("api:billing", 20.0)
+    # Something that makes more calls than a minute has waits until all is free, and is paid for later.
+    assert await limits.take("org_acme", [often]) == ("api:billing", 60.0)
+    clock.advance(seconds=60)
+    assert await limits.take("org_acme", [often]) is None
+    assert await limits.take("org_acme", [BILLING.bucket]) == ("api:billing", 60.0)
 
 
 async def test_of_many_calls_at_once_the_burst_is_let_through(limits: Limits) -> None:

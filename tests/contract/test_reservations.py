@@ -32,6 +32,7 @@ from mcp_gateway.limits.port import (
 )
 from mcp_gateway.limits.redis_limits import RedisLimits
 from mcp_gateway.limits.share import Share
+from mcp_gateway.pipeline.api_rate import ApiRate
 from mcp_gateway.redis.connection import RedisConnection
 from mcp_gateway.redis.open import open_connection
 from support.in_process.call_events import call_event
@@ -132,6 +133,26 @@ async def test_a_reservation_says_how_far_its_rate_and_its_quotas_are_used(
     held = await counting.reserve(2, units=3, quotas=quotas, buckets=buckets)
 
     assert (held.full_in, held.used) == (2_000_000, (5, 5))
+
+
+async def test_the_limit_of_an_api_is_reserved_with_the_plan_in_one_round_trip(
+    redis: RedisServer, clock: Clock
+) -> None:
+    connection, rate = open_connection(redis.url), ApiRate.of("billing", "Billing", 3)
+    buckets = (Bucket("plan:pro", 1_000_000, 10), rate.bucket)
+    async with connection.connected():
+        limits = shared(connection, clock, Journal(), Ledger())
+        counting = Counting(limits, clock, Ledger())
+        held = [await counting.reserve(number, buckets=buckets) for number in range(3)]
+        with redis.connect() as client:
+            before = client.info("stats")["total_reads_processed"]
+            refused = await counting.reserve(4, buckets=buckets)
+            # One read is that of the question itself.
+            assert client.info("stats")["total_reads_processed"] == before + 2
+
+    # What is left of the plan is told, and a call that the API does not take leaves it alone.
+    assert [one.full_in for one in held] == [1_000_000, 2_000_000, 3_000_000]
+    assert refused == ("api:billing", 20.0)
 
 
 async def test_a_quota_is_kept_when_processes_come_and_go(clock: Clock) -> None:

@@ -31,6 +31,8 @@ class Api:
     connections: UpstreamConnections = "shared"
     concurrency: int = 512
     """How many concurrent calls this process makes to one origin of the API."""
+    per_minute: int | None = None
+    """Calls a minute that one tenant may make to it; None if only the limits of its plan count."""
 
     @classmethod
     def of(cls, name: str, settings: ApiSettings, *, prefix: str) -> Self:
@@ -47,6 +49,7 @@ class Api:
             credentials=settings.credentials,
             connections=settings.connections,
             concurrency=settings.concurrency,
+            per_minute=settings.per_minute,
         )
 
     def setting(self, key: str) -> str:

@@ -70,3 +70,5 @@ class ApiSettings(BaseModel):
     """Who shares connections to the API, as in `upstream_connections`."""
     concurrency: int = Field(default=512, ge=2)
     """How many concurrent calls this process makes to the API, which others can't use up."""
+    per_minute: int | None = Field(default=None, ge=1, le=10_000_000)
+    """Calls a minute that one tenant may make to the API, in addition to its plan's limits."""

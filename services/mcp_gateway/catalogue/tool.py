@@ -207,6 +207,13 @@ class Tool:
     """The schema of its structured content; None publishes none."""
 
     @property
+    def most_calls(self) -> int:
+        """The most calls to its API that one call of the tool makes, without retries."""
+        if self.composite is None:
+            return 1
+        return sum(call.most for call in self.composite.calls)
+
+    @property
     def target(self) -> str:
         """What a call reaches: `METHOD /path` of a REST API, or the name of an MCP server's tool."""
         return self.remote or f"{self.operation.method} {self.operation.path}"

@@ -1,5 +1,6 @@
 """The limits on calls: a tenant\'s plan, how many run at once, and one thread for long answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gatepost.metering.plans import Plan
@@ -19,6 +20,8 @@ class CallLimits:
     worker: Worker
     """The thread in which one long answer after another is read."""
     running: RunningCalls = field(default_factory=RunningCalls)
+    apis: Mapping[str, int] = field(default_factory=dict)
+    """Calls a minute that a tenant may make to each API that has such a limit, by the API's name."""
 
 
 def plan_bucket(plan: Plan) -> Bucket:

@@ -8,6 +8,7 @@ from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.policy import Asking
 from mcp_gateway.limits.call_limits import CallLimits
+from mcp_gateway.pipeline.api_rate import api_rates
 from mcp_gateway.pipeline.call import Step
 from mcp_gateway.pipeline.compose import compose
 from mcp_gateway.pipeline.describe_call import intent_writer
@@ -79,8 +80,8 @@ def build_steps(
         report_progress,  # to a client that waits for a slow tool
         limit_concurrency(limits.running),  # per tenant, if the manifest limits it
         reserve_call(
-            limits, intent_writer(recording.resource)
-        ),  # rate, quotas and running calls of the plan
+            limits, api_rates(catalogue, limits.apis), intent_writer(recording.resource)
+        ),  # rate of the API; rate, quotas and running calls of the plan
         make_calls(catalogue, composing),  # of a composite tool
         wait_for_job(jobs, catalogue, now),  # if the client does not follow it
         guard_upstream(guards, now),  # breaker and bulkhead

@@ -19,6 +19,7 @@ from mcp_gateway.catalogue.jobs.task import JobTool
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import UNANSWERED
 from mcp_gateway.limits.call_limits import CallLimits
+from mcp_gateway.pipeline.api_rate import api_rates
 from mcp_gateway.pipeline.call import CallMetrics, Next, Step, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.compose import compose
 from mcp_gateway.pipeline.conversation import CallRefused, Conversation
@@ -101,6 +102,7 @@ class FollowJobs:
         self.wait = wait
         self._catalogue = catalogue
         self._limits = limits
+        self._rates = api_rates(catalogue, limits.apis)
         self._recording = recording
         self._now = now
         steps: tuple[Step, ...] = (
@@ -130,13 +132,21 @@ class FollowJobs:
         allowed = name in self._catalogue.usable(caller.allowed_tools)
         return tool if allowed and covers(caller.scopes, tool.scope) else None
 
-    async def count(self, caller: AccessClaims, conversation: Conversation) -> None:
-        """Count a question against the rate of the caller's tenant; it costs no units.
+    async def count(
+        self, caller: AccessClaims, conversation: Conversation, tool: Tool | None
+    ) -> None:
+        """Count a question against the rate of the caller's tenant, and of the API; it costs no units.
+
+        Args:
+            caller: who asks.
+            conversation: hears of a limit.
+            tool: the tool that started the job; None if the caller has no such job.
 
         Raises:
             RateLimited: the tenant asks too often.
         """
-        await count_against_rate(self._limits, caller, conversation)
+        rate = None if tool is None else self._rates.get(tool.api)
+        await count_against_rate(self._limits, caller, conversation, rate)
 
     async def look(self, about: JobCall, *, record: bool = True) -> JobView:
         """Ask for a job's state, and for its result once it has completed.

@@ -21,6 +21,7 @@ from gatepost.claims import AccessClaims
 from gatepost.data_scope import contains, parse_data_scope
 from mcp_gateway.catalogue.jobs.job import Job
 from mcp_gateway.catalogue.jobs.task import Task
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.pipeline.follow_job import JobCall, JobView
 from mcp_gateway.wire.conversation import TASKS, declares_tasks
@@ -110,22 +111,28 @@ async def _open(server: Server, incoming: Incoming) -> tuple[JobCall, int]:
     if not isinstance(task_id, str):
         raise RpcError(INVALID_PARAMS, "params.taskId must be a string")
     caller = incoming.caller
-    # Counted first, so that guessing costs as much as asking.
-    await server.jobs.count(caller, incoming.conversation)
     state = server.sealer.open(_PURPOSE, task_id) if len(task_id) <= _LONGEST else None
-    if (
-        state is None
-        or state["whose"] != _owner(caller)
-        or state["until"] <= server.now().timestamp()
-        # A person who has narrowed the data since does not get what was made of the wider data.
-        or not contains(caller.data_scope, parse_data_scope(state["data"]))
-        or (tool := server.jobs.find(caller, state["tool"])) is None
-    ):
+    tool = None if state is None else _find_tool(server, caller, state)
+    # Counted in any case, so that guessing costs as much as asking.
+    await server.jobs.count(caller, incoming.conversation, tool)
+    if state is None or tool is None:
         raise RpcError(INVALID_PARAMS, "Task not found")
     about = JobCall(
         incoming.call_id, caller, tool, state["job"], state["with"], incoming.conversation
     )
     return about, state["at"]
+
+
+def _find_tool(server: Server, caller: AccessClaims, state: Members) -> Tool | None:
+    """Return the tool that started a job, if the job is the caller's and may still be asked about."""
+    if (
+        state["whose"] != _owner(caller)
+        or state["until"] <= server.now().timestamp()
+        # A person who has narrowed the data since does not get what was made of the wider data.
+        or not contains(caller.data_scope, parse_data_scope(state["data"]))
+    ):
+        return None
+    return server.jobs.find(caller, state["tool"])
 
 
 def _view(server: Server, about: JobCall, task_id: str, began: int, seen: JobView) -> Members:

@@ -1,6 +1,7 @@
 """Reserve what a call needs of its tenant's plan before anything is sent."""
 
 import asyncio
+from collections.abc import Mapping
 
 from gatepost.metering.money import format_amount
 from gatepost.metering.plans import (
@@ -30,6 +31,7 @@ from mcp_gateway.limits.port import (
     TooManyRunning,
 )
 from mcp_gateway.limits.states import count, describe_full, describe_quota, describe_reservation
+from mcp_gateway.pipeline.api_rate import ApiRate
 from mcp_gateway.pipeline.call import (
     Next,
     RateLimited,
@@ -45,18 +47,21 @@ _MARGIN = 30.0
 _SOON = 10.0
 
 
-def reserve_call(limits: CallLimits, write_intent: WriteIntent) -> Step:
+def reserve_call(
+    limits: CallLimits, rates: Mapping[str, ApiRate], write_intent: WriteIntent
+) -> Step:
     """Reserve the rate, a running call and the units of the quotas, all or nothing.
 
     `record_call` settles the reservation once the outcome is known.
 
     Raises:
-        RateLimited: the call exceeds the rate of the plan or of the tool.
+        RateLimited: the call exceeds the rate of the plan, of the tool or of its API.
     """
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:
         plan, tenant = limits.plans.of(call.caller)
-        wanted = _want(call, plan, tenant, write_intent(call))
+        rate = rates.get(call.found.api)
+        wanted = _want(call, plan, tenant, rate, write_intent(call))
         try:
             held = await limits.counts.reserve(wanted)
         except asyncio.CancelledError:
@@ -68,19 +73,26 @@ def reserve_call(limits: CallLimits, write_intent: WriteIntent) -> Step:
             call.conversation.note_limits(describe_reservation(plan, held, call.metrics.started))
             return await go_on(call)
         call.metrics.limited = True
+        if rate is not None and isinstance(held, Full) and held.bucket == rate.bucket.name:
+            calls = call.found.most_calls
+            raise rate.refuse(call.conversation, held.seconds, tool=call.name, calls=calls)
         upgrade_url = limits.plans.upgrade_url(call.caller.tenant_id)
         return _refuse(call, held, plan, tenant, upgrade_url)
 
     return step
 
 
-def _want(call: ToolCall, plan: Plan, tenant: TenantPlan | None, intent: bytes) -> Reservation:
+def _want(
+    call: ToolCall, plan: Plan, tenant: TenantPlan | None, rate: ApiRate | None, intent: bytes
+) -> Reservation:
     caller, tool, at = call.caller, call.found, call.metrics.started
     units = tool.billing.most
     quotas = tuple(_quotas(call, plan, tenant)) if units else ()
     buckets: tuple[Bucket, ...] = (plan_bucket(plan),)
     if tool.limits.per_minute is not None:
         buckets += (tool_bucket(tool.name, tool.limits.per_minute),)
+    if rate is not None:
+        buckets += (rate.bucket_for(tool.most_calls),)
     return Reservation(
         call_id=call.id,
         tenant_id=caller.tenant_id,
