@@ -30,6 +30,7 @@ from mcp_gateway.remote.sessions import ForeignSession, Owner, Sessions
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
+from mcp_gateway.upstream.credentials.token_exchange import who
 from mcp_gateway.work.worker import Worker, takes_long
 
 _NOT_SPOKEN = frozenset({400, 404})
@@ -84,7 +85,7 @@ class McpUpstream:
             NoCredential: as for `Sender.send`.
             UnserialisableArgument: as for `Sender.send`.
         """
-        owner: Owner = (call.caller.tenant_id, call.caller.sub, call.caller.client_id)
+        owner = who(call.caller)
         until = self._now() + timedelta(seconds=call.found.deadline - call.waited)
         for _ in range(2):
             protocol = self._sessions.of(owner)

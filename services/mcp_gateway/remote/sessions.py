@@ -2,8 +2,8 @@
 
 from mcp_gateway.remote.messages import STATELESS, Protocol
 
-Owner = tuple[str, str, str]
-"""Tenant, person and client: nobody shares a session, because a server may keep state in it."""
+Owner = tuple[str, ...]
+"""Whoever has a token of their own has a session of their own, because a server may keep state in it."""
 _MOST = 10_000
 
 

@@ -178,6 +178,8 @@ async def test_nobody_shares_a_session_with_anybody_a359(opened: Open) -> None:
             {"sub": "usr_other"},
             {"tenant_id": "org_other"},
             {"client_id": "https://other.example/client.json"},
+            {"data_scope": "team:sales"},
+            {"act": {"sub": "client_claude#researcher"}},
         ):
             token = world.token(allowed_tools=ALL, **change)
             for _ in range(2):
@@ -185,9 +187,9 @@ async def test_nobody_shares_a_session_with_anybody_a359(opened: Open) -> None:
     used = [
         headers["mcp-session-id"] for method, headers, _ in server.asked if method == "tools/call"
     ]
-    assert len(used) == 8
+    assert len(used) == 12
     assert used[::2] == used[1::2]
-    assert len(set(used)) == 4
+    assert len(set(used)) == 6
 
 
 async def test_a_session_that_the_server_gave_to_another_tenant_is_not_used_a359(
