@@ -9,17 +9,18 @@ from gatepost_cli.terminal import echo
 from mcp_gateway.evals.cases import CASES_FILE, CasesError, merge_cases, read_cases, write_cases
 from mcp_gateway.evals.from_log import cases_from_log, read_attempts
 from mcp_gateway.evals.from_manifest import make_cases
-from mcp_gateway.review.commands.options import load, manifest_option
+from mcp_gateway.review.commands.options import config_option, load_catalogue, manifest_option
 
 _MOST_BYTES = 10_000_000
 
 
 @click.command()
 @manifest_option
+@config_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help=f"The file of cases.  [default: {CASES_FILE} beside the manifest]",
+    help=f"The file of cases.  [default: {CASES_FILE} beside the manifest or gatepost.yaml]",
 )
 @click.option(
     "--log",
@@ -27,13 +28,13 @@ _MOST_BYTES = 10_000_000
     type=click.File("rb"),
     help="Also make cases from the output of `gatepost usage intent --json`; - reads standard input.",
 )
-def cases(path: Path, out: Path | None, attempts: BinaryIO | None) -> None:
+def cases(path: Path, config: Path | None, out: Path | None, attempts: BinaryIO | None) -> None:
     """Make cases from the tools, and from what agents did wrong, for people to review.
 
     A file that exists keeps its cases; only those with a new id are added.
     """
-    _, _, catalogue = load(path)
-    file = out or path.with_name(CASES_FILE)
+    catalogue = load_catalogue(path, config)
+    file = out or (config or path).with_name(CASES_FILE)
     try:
         kept = read_cases(file) if file.exists() else ()
         made = list(make_cases(catalogue))

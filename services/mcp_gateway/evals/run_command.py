@@ -20,7 +20,7 @@ from mcp_gateway.evals.evaluate import evaluate
 from mcp_gateway.evals.recording import NOT_RECORDED, Recorder, RecordingError, Replayer
 from mcp_gateway.evals.tell import tell_report
 from mcp_gateway.http_client.http1 import Http1Client
-from mcp_gateway.review.commands.options import load, manifest_option
+from mcp_gateway.review.commands.options import config_option, load_catalogue, manifest_option
 from mcp_gateway.review.eval_report import Changed, EvalReport, compare_results, score_tools
 
 _MOST_AT_ONCE = 32
@@ -28,11 +28,12 @@ _MOST_AT_ONCE = 32
 
 @click.command()
 @manifest_option
+@config_option
 @click.option(
     "--cases",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help=f"The file of cases.  [default: {CASES_FILE} beside the manifest]",
+    help=f"The file of cases.  [default: {CASES_FILE} beside the manifest or gatepost.yaml]",
 )
 @click.option(
     "--endpoint", help="Base URL of a chat-completions API, such as http://127.0.0.1:11434/v1."
@@ -42,7 +43,8 @@ _MOST_AT_ONCE = 32
 @click.option(
     "--against",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Another manifest, such as the published one: ask about it too, and compare.",
+    help="Another manifest (with --config, another gatepost.yaml), such as the published one: ask about "
+    "it too, and compare.",
 )
 @click.option(
     "--record",
@@ -78,7 +80,7 @@ _MOST_AT_ONCE = 32
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the report as JSON, for `tools lint --eval`."
 )
-def run(path: Path, **options: Any) -> None:
+def run(path: Path, config: Path | None, **options: Any) -> None:
     """Ask a model about every case, with the tools as the gateway lists them, and report.
 
     The API key is read from the variable that --key-env names and is never printed. Exits with 1 if no case got an
@@ -89,10 +91,11 @@ def run(path: Path, **options: Any) -> None:
         raise click.UsageError("choose one of --endpoint and --replay")
     if given.record is not None and given.replay is not None:
         raise click.UsageError("--record needs --endpoint")
-    _, _, catalogue = load(path)
-    former = None if given.against is None else load(given.against)[2]
+    catalogue = load_catalogue(path, config)
+    against = given.against
+    former = None if against is None else load_catalogue(against, config and against)
     try:
-        cases = read_cases(given.file or path.with_name(CASES_FILE))
+        cases = read_cases(given.file or (config or path).with_name(CASES_FILE))
         report = asyncio.run(_run(given, catalogue, former, cases))
     except (CasesError, RecordingError, UnsafeEndpoint) as error:
         raise click.ClickException(str(error)) from None

@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
+from gatepost.settings import SettingsError
+from mcp_gateway.apis.api import Api
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import Manifest, load_document, load_manifest, make_catalogue
+from mcp_gateway.manifest.several.load_apis import load_apis
 from mcp_gateway.openapi.document import OpenApiDocument
+from mcp_gateway.settings import McpGatewaySettings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -26,6 +30,15 @@ def manifest_option(command: _Command) -> _Command:
         default=Path("tools.yaml"),
         show_default=True,
         help="Path of the manifest.",
+    )(command)
+
+
+def config_option(command: _Command) -> _Command:
+    """Add `--config`, which stands for the manifests of all APIs of a gateway."""
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Path of a gatepost.yaml: take the tools of all its APIs instead of one manifest.",
     )(command)
 
 
@@ -58,6 +71,29 @@ def load(path: Path) -> tuple[Manifest, OpenApiDocument, Catalogue]:
     except ManifestError as error:
         hint = "" if path.exists() else "; name the manifest with --manifest"
         raise click.ClickException(f"{error}{hint}") from None
+
+
+def load_gateway(config: Path) -> tuple[tuple[Api, ...], Catalogue]:
+    """Read the APIs of a `gatepost.yaml`, and the catalogue that its gateway serves.
+
+    Raises:
+        click.ClickException: it can't be served; the message lists every problem.
+    """
+    try:
+        settings = McpGatewaySettings.load(config)
+        apis = settings.served_apis
+        return apis, load_apis(apis, name=settings.name)
+    except (SettingsError, ManifestError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def load_catalogue(path: Path, config: Path | None) -> Catalogue:
+    """Read the tools of one manifest, or with a `gatepost.yaml` of its gateway.
+
+    Raises:
+        click.ClickException: they can't be served; the message lists every problem.
+    """
+    return load(path)[2] if config is None else load_gateway(config)[1]
 
 
 def require_tool(catalogue: Catalogue, name: str) -> Tool:

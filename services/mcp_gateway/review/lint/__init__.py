@@ -7,7 +7,6 @@ from mcp_gateway.review.lint.annotations import annotations
 from mcp_gateway.review.lint.argument_descriptions import argument_descriptions
 from mcp_gateway.review.lint.credential_arguments import credential_arguments
 from mcp_gateway.review.lint.descriptions import descriptions
-from mcp_gateway.review.lint.evaluations import evaluations
 from mcp_gateway.review.lint.finding import Finding, ReviewedManifest, Rule
 from mcp_gateway.review.lint.flat_inputs import flat_inputs
 from mcp_gateway.review.lint.hidden_characters import hidden_characters
@@ -35,11 +34,9 @@ RULES: tuple[Rule, ...] = (
     flat_inputs,
     pagination,
     token_cost,
-    evaluations,
 )
 
 
 def lint(reviewed: ReviewedManifest) -> list[tuple[str, Finding]]:
-    """Apply every rule; return each rule's name with its findings, errors first."""
-    found = [(rule.__name__, finding) for rule in RULES for finding in rule(reviewed)]
-    return sorted(found, key=lambda item: (item[1].severity != "error", item[1].tool))
+    """Apply every rule; return each rule's name with its findings."""
+    return [(rule.__name__, finding) for rule in RULES for finding in rule(reviewed)]

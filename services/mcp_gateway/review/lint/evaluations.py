@@ -2,23 +2,21 @@
 
 from collections.abc import Iterator
 
+from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.review.eval_report import EvalReport, ToolScore
-from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
+from mcp_gateway.review.lint.finding import Finding
 
 _OFTEN = 20
 """Percent of a tool's cases from which a mistake is worth a warning."""
 
 
-def evaluations(reviewed: ReviewedManifest) -> Iterator[Finding]:
+def evaluations(report: EvalReport, catalogue: Catalogue) -> Iterator[Finding]:
     """Report tools that models confuse, arguments that fail, and texts that got worse by a change."""
-    report = reviewed.evaluated
-    if report is None:
-        return
-    if report.catalogue != reviewed.catalogue.hash:
+    if report.catalogue != catalogue.hash:
         message = "the report is about other tools than these"
         yield Finding("", "warning", message, "run `gatepost eval run` again")
     for score in report.tools:
-        if score.tool in reviewed.catalogue.tools:
+        if score.tool in catalogue.tools:
             yield from _about(score)
     yield from _worse(report)
 

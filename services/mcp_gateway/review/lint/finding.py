@@ -8,7 +8,6 @@ from typing import Literal
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.manifest.load import Manifest
 from mcp_gateway.openapi.document import OpenApiDocument
-from mcp_gateway.review.eval_report import EvalReport
 
 Severity = Literal["error", "warning"]
 
@@ -21,8 +20,6 @@ class ReviewedManifest:
     document: OpenApiDocument
     catalogue: Catalogue
     today: date
-    evaluated: EvalReport | None = None
-    """How a model used the tools."""
 
 
 @dataclass(frozen=True, slots=True)
