@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from mcp_gateway.catalogue.prompts import ListedValues
 from mcp_gateway.catalogue.tool import Icon
@@ -102,6 +102,15 @@ class McpResourceTemplate:
             found.append((names[place], value))
             end = start - len(text)
         return dict(reversed(found)) if end == 0 else None
+
+    def write(self, values: Mapping[str, str]) -> str:
+        """Return the URI with these arguments, in the one way in which the gateway encodes them."""
+        return fill_uri(self.uri_template, values)
+
+
+def fill_uri(template: str, values: Mapping[str, str]) -> str:
+    """Fill a URI template so that no value leaves its place (RFC 6570, level 1)."""
+    return VARIABLE.sub(lambda name: quote(values[name[1]], safe=""), template)
 
 
 SignatureScheme = Literal["standard_webhooks", "timestamped"]

@@ -6,8 +6,9 @@ told once, so a client that reads slowly costs no more memory than what it watch
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from itertools import islice
 from typing import NamedTuple
 
 import structlog
@@ -30,14 +31,15 @@ from mcp_gateway.notifications.visible import (
     CatalogueChange,
     ListName,
     may_list_again,
-    may_watch,
+    watched_names,
 )
 
 MOST_OF_ONE = 10
 """Streams that one person may have open through one client, in one process."""
 LOOK_SECONDS = 1.0
 """Seconds between two checks whether the tokens of open streams still count."""
-_AT_ONCE = 100
+AT_ONCE = 20
+"""What is told, or looked at, before other work gets its turn."""
 
 log = structlog.get_logger()
 
@@ -53,12 +55,37 @@ class Due(NamedTuple):
     uris: tuple[str, ...]
 
 
+class Turns:
+    """Wakes streams one after another, with a turn of the event loop for other work after each.
+
+    An event, an outage or a withdrawn key concerns thousands of streams at once.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nobody who waits."""
+        self._waiting: dict[asyncio.Event, None] = {}
+
+    def ask(self, wake: asyncio.Event) -> None:
+        """Let a stream be woken when those before it have been."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._go_on)
+        self._waiting[wake] = None
+
+    def _go_on(self) -> None:
+        wake = next(iter(self._waiting))
+        wake.set()
+        del self._waiting[wake]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+
 class Listener:
     """One open stream: whose it is, what its client wants to hear of, and what is due."""
 
     __slots__ = (
         "_all_uris",
         "_lists",
+        "_turns",
         "_uris",
         "_wake",
         "asked",
@@ -79,8 +106,9 @@ class Listener:
         era: Era,
         lists: frozenset[ListName],
         subscriber: str,
+        turns: Turns,
     ) -> None:
-        """Take the lists to tell about, and the name of a client whose wishes are kept."""
+        """Take the lists to tell about, the name of a client whose wishes are kept, and its turns."""
         self.caller = caller
         self.catalogue = catalogue
         """The catalogue as the client knows it."""
@@ -89,8 +117,8 @@ class Listener:
         self.subscriber = subscriber
         self.asked: frozenset[str] = frozenset()
         """The resources that the client asked to watch."""
-        self.watched: frozenset[str] = frozenset()
-        """Those of them that it may watch."""
+        self.watched: Mapping[str, tuple[str, ...]] = {}
+        """Those of them that it may watch, as the client wrote them, by the names of which it is told."""
         self.is_stale = False
         """Whether the client's wishes may have changed since they were read."""
         self._lists: dict[ListName, None] = {}
@@ -99,38 +127,45 @@ class Listener:
         self.has_ended = False
         """Whether nothing more may be told."""
         self._wake = asyncio.Event()
+        self._turns = turns
 
     def note(self, lists: Iterable[ListName] = (), uris: Iterable[str] = ()) -> None:
         """Note what changed; the client is told of what it wants to hear of."""
         for name in self.lists.intersection(lists):
             self._lists[name] = None
-        for uri in self.watched.intersection(uris):
-            self._uris[uri] = None
+        for known in self.watched.keys() & uris:
+            self._uris.update(dict.fromkeys(self.watched[known]))
         if self._lists or self._uris:
-            self._wake.set()
+            self._turns.ask(self._wake)
 
     def note_outage(self) -> None:
         """Note that everything that the client watches may have changed, without a look at each."""
         self._all_uris = True
         self.note(("resources",))
-        self._wake.set()
+        self._turns.ask(self._wake)
 
     def end(self) -> None:
         """End the stream; what is due is not told any more."""
         self.has_ended = True
-        self._wake.set()
+        self._turns.ask(self._wake)
 
     async def due(self) -> Due | None:
-        """Wait for what the client has to be told; None once the stream ends."""
+        """Wait for what the client has to be told, in parts; None once the stream ends."""
         await self._wake.wait()
         self._wake.clear()
         if self.has_ended:
             self._wake.set()
             return None
-        due = Due(tuple(self._lists), tuple(self.watched if self._all_uris else self._uris))
-        self._all_uris = False
+        if self._all_uris:
+            self._all_uris = False
+            for written in self.watched.values():
+                self._uris.update(dict.fromkeys(written))
+        due = Due(tuple(self._lists), tuple(islice(self._uris, AT_ONCE)))
         self._lists.clear()
-        self._uris.clear()
+        for uri in due.uris:
+            del self._uris[uri]
+        if self._uris:
+            self._turns.ask(self._wake)
         return due
 
 
@@ -171,6 +206,7 @@ class Listeners:
         self._of_tenant: dict[str, dict[Listener, None]] = {}
         self._of_subscriber: dict[str, dict[Listener, None]] = {}
         self._closed = False
+        self._turns = Turns()
         # Each in a task of its own: neither a large catalogue nor a slow Redis may let a stream go on
         # after its token.
         self._check_now = asyncio.Event()
@@ -216,7 +252,7 @@ class Listeners:
             self._require_room(principal, tenant)
         for replaced in former:
             replaced.end()
-        listener = Listener(caller, self._catalogue, era, frozenset(lists), subscriber)
+        listener = Listener(caller, self._catalogue, era, frozenset(lists), subscriber, self._turns)
         if self._closed:
             listener.end()
         self._open[listener] = None
@@ -234,11 +270,13 @@ class Listeners:
     def watch(self, listener: Listener, uris: Iterable[str]) -> None:
         """Let a stream tell of these resources, of those that its caller may watch."""
         listener.asked = frozenset(uris)
-        listener.watched = frozenset(
-            uri
-            for uri in listener.asked
-            if may_watch(listener.catalogue, listener.caller, uri, with_skills=self._with_skills)
-        )
+        watched: dict[str, tuple[str, ...]] = {}
+        for uri in listener.asked:
+            for name in watched_names(
+                listener.catalogue, listener.caller, uri, with_skills=self._with_skills
+            ):
+                watched[name] = (*watched.get(name, ()), uri)
+        listener.watched = watched
 
     async def read_wishes(self, listener: Listener) -> None:
         """Let a stream of the handshake era tell of what its client subscribed to.
@@ -328,11 +366,9 @@ class Listeners:
 
     async def _check(self) -> None:
         """End streams whose token has ended."""
-        for number, listener in enumerate(tuple(self._open), 1):
+        async for listener in _in_parts(self._open):
             if not self._holds(listener.caller):
                 listener.end()
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
 
     async def _compare(self) -> None:
         """Note what another catalogue changed."""
@@ -360,24 +396,32 @@ class Listeners:
             if listener.is_stale:
                 return  # each of the others would wait for Redis in vain, too
 
-    def _hear(self, news: News) -> None:
+    async def _hear(self, news: News) -> None:
         match news:
             case Resubscribed(subscriber):
                 for listener in self._of_subscriber.get(subscriber, ()):
                     listener.is_stale = True
                     self._read_now.set()
             case Changed():
-                for listener in self._of_tenant.get(news.tenant_id, ()):
+                async for listener in _in_parts(self._of_tenant.get(news.tenant_id, ())):
                     if _concerns(news, listener.caller):
                         told = news.lists and may_list_again(
                             listener.catalogue, listener.caller, news.uris
                         )
                         listener.note(("resources",) if told else (), news.uris)
             case Missed():
-                for listener in self._open:
+                async for listener in _in_parts(self._open):
                     listener.note_outage()
                     listener.is_stale = bool(listener.subscriber)
                 self._read_now.set()
+
+
+async def _in_parts(listeners: Iterable[Listener]) -> AsyncIterator[Listener]:
+    """Yield streams that are open now, with a turn for other work after some of them."""
+    for number, listener in enumerate(tuple(listeners), 1):
+        yield listener
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 def _concerns(news: Changed, caller: AccessClaims) -> bool:

@@ -33,8 +33,8 @@ class LocalNews:
 
     async def tell(self, news: News) -> None:
         """Tell everybody who follows."""
-        for hear in self._followers:
-            hear(news)
+        for hear in tuple(self._followers):
+            await hear(news)
 
     async def tell_once(self, news: News, key: str) -> bool:
         """Tell everybody who follows, unless that was done for this key."""

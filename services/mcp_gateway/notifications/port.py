@@ -3,7 +3,7 @@
 `LocalNews` and `LocalWishes` serve one process, `RedisNews` and `RedisWishes` several.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -35,7 +35,8 @@ class Changed(NamedTuple):
 
 
 News = Resubscribed | Missed | Changed
-Hear = Callable[[News], None]
+Hear = Callable[[News], Awaitable[None]]
+"""Tells those whom news concern; the next news wait for it."""
 
 
 class NotShared(Exception):

@@ -111,7 +111,7 @@ class RedisNews:
         try:
             last = await redis.xrevrange(self._key, count=1)
             place = last[0][0] if last else b"0"
-            hear(Missed())
+            await hear(Missed())
             yield
             while True:
                 answer = await redis.xread(
@@ -121,7 +121,7 @@ class RedisNews:
                     for entry_id, fields in entries:
                         place = entry_id
                         if (news := _parse(fields.get(b"news", b""))) is not None:
-                            hear(news)
+                            await hear(news)
                             await asyncio.sleep(0)  # many may come at once, for many streams
                 yield
         except REDIS_ERRORS as error:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 import structlog
@@ -13,7 +12,7 @@ from starlette.routing import Route
 
 from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.resources import VARIABLE, Change, Webhook
+from mcp_gateway.catalogue.resources import Change, Webhook, fill_uri
 from mcp_gateway.notifications.port import Changed, NewsFeed, NotShared
 from mcp_gateway.notifications.signatures import NotGenuine, require_signature
 from mcp_gateway.results.fields import EACH, FieldPath, format_field
@@ -134,10 +133,10 @@ def _read(webhook: Webhook, body: bytes, found: str) -> tuple[Changed | None, st
 
 
 def _uris(payload: Any, change: Change) -> tuple[str, ...]:
-    def fill(template: str, fields: Mapping[str, FieldPath]) -> str:
-        return VARIABLE.sub(lambda name: quote(_one(payload, fields[name[1]]), safe=""), template)
-
-    return tuple(fill(template, fields) for template, fields in change.updates)
+    return tuple(
+        fill_uri(template, {name: _one(payload, place) for name, place in fields.items()})
+        for template, fields in change.updates
+    )
 
 
 def _one(payload: Any, path: FieldPath) -> str:

@@ -8,7 +8,7 @@ from gatepost.scopes import covers
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.tool import publish_tool
-from mcp_gateway.server_features.apps import link_app
+from mcp_gateway.server_features.apps import find_app, link_app
 from mcp_gateway.server_features.prompts import allowed_prompts, describe_prompt
 from mcp_gateway.server_features.resources import (
     allowed_templates,
@@ -83,8 +83,10 @@ class CatalogueChange:
 
 def may_read(catalogue: Catalogue, caller: AccessClaims, uri: str, *, with_skills: bool) -> bool:
     """Tell whether the caller may read a resource, as far as that is known without reading it."""
-    return _is_document(catalogue, caller, uri, with_skills=with_skills) or any(
-        _templates(catalogue, caller, uri)
+    return (
+        _is_document(catalogue, caller, uri, with_skills=with_skills)
+        or any(_templates(catalogue, caller, uri))
+        or find_app(catalogue, caller.allowed_tools, uri) is not None
     )
 
 
@@ -109,11 +111,21 @@ def _callable_templates(
     )
 
 
-def may_watch(catalogue: Catalogue, caller: AccessClaims, uri: str, *, with_skills: bool) -> bool:
-    """Tell whether the caller may read a resource of which the gateway learns when it changes."""
-    return _is_document(catalogue, caller, uri, with_skills=with_skills) or any(
-        template.uri_template in catalogue.told_templates
-        for template in _templates(catalogue, caller, uri)
+def watched_names(
+    catalogue: Catalogue, caller: AccessClaims, uri: str, *, with_skills: bool
+) -> frozenset[str]:
+    """Return the names by which the gateway learns that a resource has changed, as events write them.
+
+    None if the caller may not read it, or if the gateway never learns of it. A client may encode the
+    values in a URI in other ways than an event does.
+    """
+    if _is_document(catalogue, caller, uri, with_skills=with_skills):
+        return frozenset({uri})
+    return frozenset(
+        template.write(values)
+        for template in _callable_templates(catalogue, caller)
+        if template.uri_template in catalogue.told_templates
+        and (values := template.match(uri)) is not None
     )
 
 

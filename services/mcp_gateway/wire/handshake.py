@@ -26,7 +26,7 @@ from mcp_gateway.elicitation.answers import AnswerNotTaken
 from mcp_gateway.elicitation.ask import ELICITATION, OPEN_URL
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.notifications.port import MOST_URIS, NotShared, TooManyWatched
-from mcp_gateway.notifications.visible import can_change, may_read, may_watch
+from mcp_gateway.notifications.visible import can_change, may_read, watched_names
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, tool_error
 from mcp_gateway.pipeline.conversation import CallRefused, CannotAsk, NobodyAnswered
 from mcp_gateway.wire import features
@@ -340,7 +340,7 @@ async def _subscribe(server: Server, params: Mapping[str, Any], client: Client) 
     uri = features.read_uri(params)
     if not may_read(server.catalogue, client.caller, uri, with_skills=server.has_skills):
         raise RpcError(RESOURCE_NOT_FOUND, "Resource not found", {"uri": uri})
-    if not may_watch(server.catalogue, client.caller, uri, with_skills=server.has_skills):
+    if not watched_names(server.catalogue, client.caller, uri, with_skills=server.has_skills):
         said = "Nothing tells this server when this resource changes; read it again instead"
         raise RpcError(INVALID_PARAMS, said, {"uri": uri})
     subscriber = name_subscriber(client.caller, client.session)

@@ -11,8 +11,9 @@ import pytest
 from gatepost.claims import parse_claims
 from gatepost.revocations import Revocation
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.notifications.listeners import MOST_OF_ONE, Listener
+from mcp_gateway.notifications.listeners import MOST_OF_ONE, Listener, Turns
 from mcp_gateway.notifications.port import MOST_URIS
+from mcp_gateway.notifications.visible import ListName
 from support.in_process.clock import Clock
 from support.in_process.gateway import API, World, a_world
 from support.in_process.talk import Talk, talking
@@ -144,8 +145,9 @@ async def test_who_does_not_see_a_change_does_not_hear_that_there_was_one_a317(
 async def test_what_changes_often_before_a_client_reads_on_is_told_once_a321() -> None:
     """A321: a client that reads slowly, or not at all, fills no memory."""
     caller = parse_claims(claims(Clock()()))
-    listener = Listener(caller, Catalogue.of("Tracker", ()), "modern", frozenset({"tools"}), "")
-    listener.watched = frozenset({"a:1", "a:2"})
+    listed = frozenset[ListName]({"tools"})
+    listener = Listener(caller, Catalogue.of("Tracker", ()), "modern", listed, "", Turns())
+    listener.watched = {"a:1": ("a:1",), "a:2": ("a:2",)}
     for _ in range(1000):
         listener.note(["tools", "prompts"], ["a:1", "a:2", "a:3"])
     due = await listener.due()

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from socket import socket
 from typing import Any
+from urllib.parse import unquote
 
 import httpx2
 import orjson
@@ -257,6 +258,53 @@ async def test_an_id_can_not_leave_its_place_in_the_uri(world: World) -> None:
         await send(world, event(id="8/../7"))
         assert (await talk.message())["method"] == "notifications/resources/list_changed"
         assert talk.sent.empty()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "tracker://tasks/%37",
+        "tracker://tasks/7%2f8",
+        "tracker://tasks/7%2F8",
+        "tracker://tasks/7 8",
+        "tracker://tasks/7%208",
+        "tracker://tasks/é",
+        "tracker://tasks/%c3%a9",
+        "tracker://tasks/a:b@c",
+    ],
+)
+async def test_a_record_is_told_by_the_uri_that_the_client_wrote(world: World, uri: str) -> None:
+    """Clients compare it with what they asked for, and keep what they read by it."""
+    record = unquote(uri.removeprefix("tracker://tasks/"))
+    wanted = {"resourceSubscriptions": [uri]}
+    headers = {"authorization": f"Bearer {world.token()}"}
+    params = {"notifications": wanted}
+    async with talking(world, "new", "subscriptions/listen", params, headers=headers) as talk:
+        assert (await talk.message())["params"]["notifications"] == wanted
+        await send(world, event(id=record))
+        assert (await talk.message())["params"]["uri"] == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "TRACKER://tasks/7",
+        "tracker://Tasks/7",
+        "tracker://tasks/7/",
+        "tracker://tasks:443/7",
+        "tracker://tasks/./7",
+        "tracker://tasks/%ff",
+    ],
+)
+async def test_a_uri_that_nobody_is_told_of_is_not_agreed_to_and_can_not_be_read(
+    world: World, uri: str
+) -> None:
+    params = {"notifications": {"resourceSubscriptions": [uri]}}
+    headers = {"authorization": f"Bearer {world.token()}"}
+    async with talking(world, "new", "subscriptions/listen", params, headers=headers) as talk:
+        assert (await talk.message())["params"]["notifications"] == {}
+    for method in ("resources/subscribe", "resources/read"):
+        assert (await world.old(method, {"uri": uri})).json()["error"]["code"] == -32002
 
 
 async def test_an_event_that_is_too_large_or_for_no_webhook_is_refused(world: World) -> None:

@@ -90,6 +90,19 @@ async def test_apps_are_not_among_the_resources_that_models_read(world: World, e
     assert (await world.ask(era, "resources/list")).json()["result"]["resources"] == []
 
 
+async def test_a_client_that_watches_an_app_is_told_that_its_uri_changes_with_it(
+    tmp_path: Path,
+) -> None:
+    manifest = write_manifest(tmp_path, f"{MANIFEST}resources: {{guide: {{text: How we work}}}}\n")
+    async with a_world(tmp_path, manifest=manifest) as world:
+        uri = (await uris(world))["list_tasks"]
+        error = (await world.old("resources/subscribe", {"uri": uri})).json()["error"]
+        assert (error["code"], error["data"]) == (-32602, {"uri": uri})
+        reader = world.token(allowed_tools=["create_task"])
+        refused = await world.old("resources/subscribe", {"uri": uri}, token=reader)
+        assert refused.json()["error"]["code"] == -32002
+
+
 @ERAS
 async def test_the_app_of_a_tool_that_is_not_allowed_does_not_exist_a333(
     world: World, era: str
