@@ -64,7 +64,7 @@ async def connect(redis: RedisServer, stack: AsyncExitStack) -> RedisConnection:
 async def follow(feed: NewsFeed, stack: AsyncExitStack) -> Heard:
     """Let a process follow."""
     heard = Heard()
-    await stack.enter_async_context(feed.following(heard.news.put_nowait))
+    await stack.enter_async_context(feed.following(heard.news.put))
     if isinstance(feed, RedisNews):
         await heard.until_missed()
     return heard
