@@ -139,13 +139,23 @@ ANSWERS: dict[str, bytes] = {
     "is null": b"null",
     "is not JSON": b"<p>Maintenance</p>",
     "is cut": b'{"id":1,"title":"' + b"A" * 100_000 + b'"}',
+    "has null in optional members": b'{"id":1,"title":null,"parent":null}',
+    "is a tree": b'{"id":1,"parent":' * 60 + b"null" + b"}" * 60,
+    "is nested more deeply than the Python client reads": b'{"id":1,"parent":' * 190
+    + b"null"
+    + b"}" * 190,
+    "has another type in a member that every object inherits": b'{"id":1,"constructor":7}',
 }
 
 
 def write_publishing(folder: Path) -> Path:
     """Write a manifest whose tools publish the schemas of their answers, with its document."""
     text, number = {"type": "string"}, {"type": "integer"}
-    task = {"type": "object", "required": ["id"], "properties": {"id": number, "title": text}}
+    task = {"$ref": "#/components/schemas/Task"}
+    parent = {"anyOf": [task, {"type": "null"}]}
+    # JavaScript's objects have members of two of these names, even if the answer has none.
+    members = {"id": number, "title": text, "parent": parent, "constructor": text, "toString": text}
+    described = {"type": "object", "required": ["id"], "properties": members}
     forms = {"getTask": ("/task", task), "listTasks": ("/tasks", {"type": "array", "items": task})}
     document = {
         "openapi": "3.1.0",
@@ -164,6 +174,7 @@ def write_publishing(folder: Path) -> Path:
             }
             for name, (path, form) in forms.items()
         },
+        "components": {"schemas": {"Task": described}},
     }
     (folder / "openapi.json").write_text(json.dumps(document))
     (folder / "tools.yaml").write_text(PUBLISHING)
@@ -171,7 +182,7 @@ def write_publishing(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_the_official_client_refuses_no_answer_of_a_tool_with_a_schema(
+async def test_the_official_client_refuses_no_answer_of_a_tool_with_a_schema_a372(
     tmp_path: Path, mode: str
 ) -> None:
     async with a_world(tmp_path, manifest=write_publishing(tmp_path)) as world:
@@ -190,7 +201,7 @@ async def test_the_official_client_refuses_no_answer_of_a_tool_with_a_schema(
 
 
 @pytest.mark.parametrize("sdk", ["v1", "v2"])
-async def test_the_typescript_sdks_refuse_no_answer_of_a_tool_with_a_schema(
+async def test_the_typescript_sdks_refuse_no_answer_of_a_tool_with_a_schema_a369(
     tmp_path: Path, sdk: str
 ) -> None:
     listener = create_server(("127.0.0.1", 0))

@@ -228,10 +228,11 @@ def describe_output(
     kept = Kept(entry.shape.fields or None, entry.shape.redact)
     try:
         answers = AnswerSchemas(document.references, each=EACH)
-        schema, name = answers.publish(find_answer(document, found), kept, paged=paged)
+        source = find_answer(document, found)
+        schema, name, of_object = answers.publish(source, kept, paged=paged)
     except UnusableSchema as problem:
         raise ManifestError(f".output: {problem}; remove it") from None
-    return Output.of(schema, name)
+    return Output.of(schema, name, of_object=of_object)
 
 
 def _compile(shape: Shape, pages: Pagination | None, guard: InstructionGuard) -> CompiledShape:

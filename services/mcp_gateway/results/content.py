@@ -13,6 +13,7 @@ from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.requests.bodies import is_json
 from mcp_gateway.results.answer import Answer, TooMuch, read_answer
 from mcp_gateway.results.charsets import decode_text
+from mcp_gateway.results.depth import is_deep
 from mcp_gateway.results.edit import Edit
 from mcp_gateway.results.exact import write_json
 from mcp_gateway.results.fit import LeftOut, fit
@@ -173,7 +174,7 @@ def _shape_json(
     if following is not None and pages is not None:
         shaped.content.append(_text(_tell_next(pages, following)))
     short = len(body) <= _STRUCTURED and "gatepost/truncated" not in shaped.meta
-    if short or shape.for_app:
+    if (short or shape.for_app) and not is_deep(body, value):
         shaped.structured = _structure(body, value, following)
     shaped.instructions = _look(shaped.content[0]["text"], shape.guard)
     return shaped

@@ -1,15 +1,38 @@
 """Check answers against a published output schema, and deliver those that deviate in another form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema_rs
 import orjson
 
 from mcp_gateway.results.content import ShapedAnswer
+from mcp_gateway.results.fields import EACH
 
 _LONGEST = 120
+_KINDS: Mapping[type, str] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
+
+
+class Deviation(NamedTuple):
+    """A place where an answer does not match the schema, in words of the schema alone."""
+
+    place: str
+    """A path such as `parts[].id`, `(root)` for the form of the whole, or `(cut)`."""
+    what: str
+    """What is wrong there, such as `is a string instead of an integer`."""
+
+
+OTHER_FORM = Deviation("(root)", "has another form than the document describes")
+CUT = Deviation("(cut)", "is longer than `shape.most_bytes`, so a part of it is missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,54 +43,96 @@ class Output:
     """JSON Schema 2020-12 of the structured content."""
     unexpected: str
     """The member that holds an answer which deviates."""
-    find_deviation: Callable[[Any], str | None] = field(compare=False, repr=False)
-    """Returns the place where structured content deviates, or None; it is compiled once."""
+    of_object: bool
+    """Whether the answer is an object; any other is its member `result`."""
+    is_valid: Callable[[Any], bool] = field(compare=False, repr=False)
+    """Whether structured content matches the schema; it is compiled once."""
 
     @classmethod
-    def of(cls, schema: Mapping[str, Any], unexpected: str) -> "Output":
+    def of(cls, schema: Mapping[str, Any], unexpected: str, *, of_object: bool) -> "Output":
         """Make the check of a schema, which the first answer compiles."""
         validator: jsonschema_rs.Draft202012Validator | None = None
 
-        def find_deviation(value: Any) -> str | None:
+        def is_valid(value: Any) -> bool:
             nonlocal validator
             if validator is None:
                 validator = jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
-            if not isinstance(value, dict) or unexpected in value:
-                return "(root)"
-            if validator.is_valid(value):
-                return None
-            wanted = schema.get("anyOf", [{"required": ()}])[0].get("required", ())
-            missing = next((name for name in wanted if name not in value), None)
-            return missing or _place(validator, value)
+            return validator.is_valid(value)
 
-        return cls(schema, unexpected, find_deviation)
+        return cls(schema, unexpected, of_object, is_valid)
 
-    def deliver(self, shaped: ShapedAnswer) -> tuple[Any, str | None]:
+    def deliver(self, shaped: ShapedAnswer) -> tuple[Any, Iterator[Deviation]]:
         """Return the structured content of an answer, and where the answer deviates, if it does.
 
-        An answer that is cut, or is not JSON, deviates as a whole.
+        An answer that is cut, nested too deeply or not JSON deviates as a whole.
         """
+        text = next((b["text"] for b in shaped.content if b["type"] == "text"), None)
         if shaped.structured is None:
-            text = next((b["text"] for b in shaped.content if b["type"] == "text"), None)
-            return {self.unexpected: text}, "(root)"
+            return {self.unexpected: text}, iter((OTHER_FORM,))
         written = orjson.dumps(shaped.structured)
-        place: str | None = "(cut)"
+        deviations: Iterator[Deviation] = iter((CUT,))
         if "gatepost/truncated" not in shaped.meta:
+            is_object = text is not None and text.lstrip()[:1] == "{"
             try:
-                place = self.find_deviation(orjson.loads(written))
+                value = orjson.loads(written)
             except ValueError:
-                place = "(root)"
-        if place is None:
-            return shaped.structured, None
+                value = None
+            if is_object != self.of_object or value is None or self.unexpected in value:
+                deviations = iter((OTHER_FORM,))
+            elif self.is_valid(value):
+                return shaped.structured, iter(())
+            else:
+                deviations = self._find(value)
         name = orjson.dumps(self.unexpected)
-        return orjson.Fragment(b"{" + name + b":" + written + b"}"), place
+        return orjson.Fragment(b"{" + name + b":" + written + b"}"), deviations
+
+    def _find(self, content: Mapping[str, Any]) -> Iterator[Deviation]:
+        """Yield each deviation of structured content, in time proportional to what is read of it."""
+        wanted = self.schema.get("anyOf", [{"required": ()}])[0]["required"]
+        yield from (Deviation(name, "is missing") for name in wanted if name not in content)
+        rest: list[tuple[Mapping[str, Any], Any, _Path]] = [
+            ({"properties": self.schema["properties"]}, content, None)
+        ]
+        while rest:
+            schema, value, path = rest.pop()
+            if "anyOf" in schema:  # a reference, or null
+                if value is None:
+                    continue
+                schema = schema["anyOf"][0]
+            while "$ref" in schema:
+                schema = self.schema["$defs"][schema["$ref"].rpartition("/")[2]]
+            kinds = schema.get("type", ())
+            kinds = (kinds,) if isinstance(kinds, str) else kinds
+            if kinds and not _is_one_of(value, kinds):
+                yield Deviation(_write(path), f"is {_KINDS[type(value)]}, not {' or '.join(kinds)}")
+            elif isinstance(value, dict):
+                for name in schema.get("required", ()):
+                    if name not in value:
+                        yield Deviation(_write((path, name)), "is missing")
+                members = schema.get("properties", {}).items()
+                inside = [(s, value[n], (path, n)) for n, s in members if n in value]
+                rest += reversed(inside)
+            elif isinstance(value, list) and "items" in schema:
+                items = schema["items"]
+                rest += [(items, item, (path, EACH)) for item in reversed(value)]
 
 
-def _place(validator: jsonschema_rs.Draft202012Validator, value: Any) -> str:
-    """Name the first place that deviates; its names are those of the schema."""
-    try:
-        validator.validate(value)
-    except jsonschema_rs.ValidationError as error:
-        path = "".join("[]" if isinstance(p, int) else f".{p}" for p in error.instance_path)
-        return path.removeprefix(".")[:_LONGEST] or "(root)"
-    return "(root)"
+_Path = tuple["_Path", str] | None
+
+
+def _is_one_of(value: Any, kinds: tuple[str, ...] | list[str]) -> bool:
+    kind = _KINDS[type(value)]
+    if kind in kinds:
+        return True
+    if kind == "integer":
+        return "number" in kinds
+    return kind == "number" and "integer" in kinds and value.is_integer()
+
+
+def _write(path: _Path) -> str:
+    """Write a path, whose names are those of the schema."""
+    text = ""
+    while path is not None:
+        path, part = path
+        text = part + (f".{text}" if text and not text.startswith(EACH) else text)
+    return text[:_LONGEST]

@@ -1,17 +1,18 @@
 """Convert the schema of an operation's answer to one that clients can check answers against.
 
 It tells which members there are and of which types, and no more: an API may add members and values, so
-nothing is closed. Texts of a `pattern` or `format`, bounds and the forms of a union are left out, because
-clients check them differently; without them a check takes linear time.
+nothing is closed, and a member that may be missing may be null, as APIs write it. Texts of a `pattern` or
+`format`, bounds and the forms of a union are left out, because clients check them differently; without
+them a check takes linear time.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from mcp_gateway.documents.references import References, UnresolvableReference
-from mcp_gateway.schemas.budget import DEFS, Schema, TooLarge
+from mcp_gateway.schemas.budget import DEFS, Schema, TooLarge, map_inside
 from mcp_gateway.schemas.keywords import UnusableSchema
 from mcp_gateway.schemas.publishing import Publisher
 from mcp_gateway.text import strip_text, strip_value, tidy_text
@@ -22,6 +23,18 @@ _KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
 _LONGEST = 120
 _MOST_EXAMPLES = 8
 _MOST_PARTS = 50
+_COMBINED = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+_BESIDE = frozenset(
+    """title description summary example examples default deprecated readOnly writeOnly externalDocs xml
+    nullable x-nullable discriminator""".split()  # noqa: SIM905 - read as words
+)
+"""Keywords beside a reference that leave the form of its target as it is."""
+_NULL: Schema = {"type": "null"}
+_INHERITED = frozenset(
+    """__defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__ __proto__ constructor
+    hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf""".split()  # noqa: SIM905
+)
+"""Members that every object of JavaScript has, so that its clients check them even if the answer has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +66,16 @@ class AnswerSchemas:
         """Take the document's references, and the part of a path that means each item of a list."""
         self._references = references
         self._each = each
-        self._names: dict[str, str] = {}
+        self._names: dict[object, str] = {}
         self._sources: dict[str, Any] = {}
         self._components: dict[str, Schema] = {}
         self._publisher = Publisher(self._component, lambda _: frozenset())
 
-    def publish(self, source: Any, kept: Kept, *, paged: bool) -> tuple[Schema, str]:
-        """Return the schema of structured content, and the member that holds an unexpected answer.
+    def publish(self, source: Any, kept: Kept, *, paged: bool) -> tuple[Schema, str, bool]:
+        """Return the schema of structured content, and how an answer becomes that.
+
+        The second value is the member that holds an unexpected answer, and the third tells whether the
+        answer is an object, which any other is a member of.
 
         Args:
             source: the schema of the document.
@@ -90,7 +106,7 @@ class AnswerSchemas:
         if required:
             root["anyOf"] = [{"required": required}, {"required": [name]}]
         try:
-            return self._publisher.publish(root), name
+            return _merge_null(self._publisher.publish(root)), name, kinds == {"object"}
         except (TooLarge, RecursionError):
             raise UnusableSchema("the schema of its answer is too large") from None
 
@@ -100,34 +116,59 @@ class AnswerSchemas:
             self._components[name] = self._convert(self._sources[name], WHOLE, at_root=True)
         return self._components[name]
 
-    def _refer(self, ref: str) -> Schema:
-        if ref not in self._names:
-            self._sources_of(ref)
-        return {"$ref": DEFS + self._names[ref]}
+    def _refer(self, key: object, source: Any, name: str) -> Schema:
+        """Refer to a component, which is converted later, so that no cycle and no sharing costs time."""
+        if key not in self._names:
+            base = re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:60] or "Root"
+            name, number = base, 2
+            while name in self._sources:
+                name, number = f"{base}_{number}", number + 1
+            self._names[key], self._sources[name] = name, source
+        return {"$ref": DEFS + self._names[key]}
 
-    def _sources_of(self, ref: str) -> None:
-        source = self._references.find(ref)
-        base = re.sub(r"[^A-Za-z0-9_.-]+", "_", ref.rpartition("/")[2])[:60] or "Root"
-        name, number = base, 2
-        while name in self._sources:
-            name, number = f"{base}_{number}", number + 1
-        self._names[ref], self._sources[name] = name, source
-
-    def _convert(self, source: Any, kept: Kept, *, at_root: bool = False) -> Schema:
+    def _convert(
+        self, source: Any, kept: Kept, *, at_root: bool = False, or_null: bool = False
+    ) -> Schema:
         """Convert a schema; what can't be read allows everything."""
         if () in kept.redact or not isinstance(source, dict):
             return {}
         try:
-            ref = source.get("$ref")
-            if isinstance(ref, str) and ref != "#" and kept == WHOLE and not at_root:
-                return self._refer(ref)
-            return self._write(list(self._parts(source, set())), kept)
+            if kept == WHOLE and not at_root and not _COMBINED.isdisjoint(source):
+                ref, nullable = self._only_reference(source)
+                if ref is None:
+                    referred = self._refer(id(source), source, "Form")
+                else:
+                    name = ref.rpartition("/")[2]
+                    referred = self._refer(ref, self._references.find(ref), name)
+                return {"anyOf": [referred, _NULL]} if nullable or or_null else referred
+            parts = list(self._parts(source, set()))
+            return self._write([*parts, {"nullable": True}] if or_null else parts, kept)
         except UnresolvableReference:
             return {}
 
+    def _only_reference(self, source: Schema) -> tuple[str | None, bool]:
+        """Return the reference that a schema wraps, and whether it adds null; None if it does more."""
+        nullable = source.get("nullable") is True or source.get("x-nullable") is True
+        rest = source.keys() - _BESIDE
+        if rest == {"$ref"}:
+            return (source["$ref"] if isinstance(source["$ref"], str) else None), nullable
+        if len(rest) != 1:
+            return None, False
+        key = rest.pop()
+        forms = _list(source, key)
+        others = forms if key == "allOf" else [form for form in forms if not _is_null(form)]
+        if len(others) != 1 or not isinstance(others[0], dict):
+            return None, False
+        ref, inner = self._only_reference(others[0])
+        return ref, nullable or inner or len(others) < len(forms)
+
     def _parts(self, source: Any, seen: set[int]) -> Iterator[Schema]:
         """Yield a schema, and those that hold beside it, without references."""
-        target = self._references.follow(source)
+        if isinstance(source, dict) and "$ref" in source:
+            yield from self._parts(self._references.follow(source), seen)
+            yield {key: value for key, value in source.items() if key not in {"$ref", "type"}}
+            return
+        target = source
         if not isinstance(target, dict) or id(target) in seen or len(seen) >= _MOST_PARTS:
             return
         seen.add(id(target))
@@ -172,24 +213,39 @@ class AnswerSchemas:
             out["description"] = _begin(tidy_text(out["description"]))
         if properties:
             kinds = kinds or {"object"}
-            out["properties"] = self._members(properties, kept)
-        if wanted := [n for n in required if n in out.get("properties", ())]:
-            out["required"] = wanted
+            out["properties"] = members = self._members(properties, required, kept)
+            wanted = [n for n in required if n in members and self._stays(members[n], n, kept)]
+            if wanted:
+                out["required"] = wanted
         if kinds and nullable:
             kinds = kinds | {"null"}
-        is_redacted = bool(kept.redact) and kinds not in ({"object"}, {"array"})
+        is_redacted = bool(kept.redact) and kinds - {"null"} not in ({"object"}, {"array"})
         if kinds and not is_redacted:
             ordered = [kind for kind in _KINDS if kind in kinds]
             out["type"] = ordered[0] if len(ordered) == 1 else ordered
         return out
 
-    def _members(self, properties: Schema, kept: Kept) -> Schema:
+    def _members(self, properties: Schema, required: Container[str], kept: Kept) -> Schema:
         members: Schema = {}
         for name, source in properties.items():
-            inner = kept.within(name)
-            if inner is not None and not self._is_write_only(source):
-                members[strip_text(name)] = self._convert(source, inner)
+            inner, told = kept.within(name), strip_text(name)
+            if inner is None or self._is_write_only(source):
+                continue
+            may_be_null = told not in required
+            members[told] = (
+                {} if told in _INHERITED else self._convert(source, inner, or_null=may_be_null)
+            )
         return members
+
+    def _stays(self, member: Schema, name: str, kept: Kept) -> bool:
+        """Tell whether the fields that are kept leave a member, whatever form its value has."""
+        inner = kept.within(name)
+        if inner is None or inner.fields is None:
+            return inner is not None
+        lists = {path[0] == self._each for path in inner.fields}
+        return {"array": True in lists, "object": False in lists}.get(
+            str(member.get("type")), False
+        )
 
     def _is_write_only(self, source: Any) -> bool:
         try:
@@ -225,6 +281,17 @@ def _list(source: Schema, key: str) -> list[Any]:
 
 def _is_null(form: Any) -> bool:
     return isinstance(form, dict) and (form.get("type") == "null" or form.get("enum") == [None])
+
+
+def _merge_null(schema: Schema) -> Schema:
+    """Write a form that is no reference and may be null as one schema."""
+    merged = {key: map_inside(key, value, _merge_null) for key, value in schema.items()}
+    forms = merged.get("anyOf", [])
+    if len(forms) != 2 or forms[1] != _NULL or "$ref" in forms[0]:
+        return merged
+    kinds = forms[0].get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    return {**forms[0], "type": ["null", *kinds]} if kinds and "null" not in kinds else forms[0]
 
 
 def _begin(text: str) -> str:

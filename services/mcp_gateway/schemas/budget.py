@@ -106,20 +106,20 @@ def relax(schema: Schema) -> Schema:
         if keyword == "allOf":
             out["allOf"] = [*out.get("allOf", ()), *(relax(item) for item in value)]
         else:
-            out[keyword] = _map(keyword, value, relax)
+            out[keyword] = map_inside(keyword, value, relax)
     return out
 
 
-def _map(keyword: str, value: Any, change: Any) -> Any:
+def map_inside(keyword: str, value: Any, by: Any) -> Any:
     """Apply a function to the schemas directly under a keyword."""
     if type(value) not in _CONTAINERS:
         return value
     if keyword in ONE and isinstance(value, dict):
-        return change(value)
+        return by(value)
     if keyword in MANY:
-        return [change(item) for item in value]
+        return [by(item) for item in value]
     if keyword in NAMED or keyword == "$defs":
-        return {name: change(item) for name, item in value.items()}
+        return {name: by(item) for name, item in value.items()}
     return value
 
 
@@ -136,7 +136,9 @@ def _shorten(schema: Schema, lengths: Sequence[int], level: int) -> Schema:
             continue
         else:
             deeper = level + (keyword in {"properties", "items", "$defs"} or keyword in MANY)
-            out[keyword] = _map(keyword, value, lambda item, d=deeper: _shorten(item, lengths, d))
+            out[keyword] = map_inside(
+                keyword, value, lambda item, d=deeper: _shorten(item, lengths, d)
+            )
     return out
 
 
@@ -159,7 +161,7 @@ def _first(text: str, longest: int) -> str:
 
 
 def _without_long_enums(schema: Schema) -> Schema:
-    out = {k: _map(k, value, _without_long_enums) for k, value in schema.items()}
+    out = {k: map_inside(k, value, _without_long_enums) for k, value in schema.items()}
     values = out.get("enum")
     if isinstance(values, list) and len(values) > _MOST_VALUES:
         shown = tidy_text(", ".join(str(value) for value in values[:8]))
@@ -194,7 +196,7 @@ def _cut(schema: Schema, depths: Mapping[str, int], deepest: int) -> Schema:
         for keyword, value in node.items():
             if keyword != "$defs":
                 deeper = depth + (keyword not in MANY or keyword == "prefixItems")
-                out[keyword] = _map(keyword, value, lambda item, d=deeper: cut(item, d))
+                out[keyword] = map_inside(keyword, value, lambda item, d=deeper: cut(item, d))
         return out
 
     shorter = cut(schema, 0)

@@ -65,6 +65,7 @@ components:
             due: {type: string, format: date, nullable: true}
             owner: {anyOf: [{type: string}, {$ref: "#/components/schemas/Person"}]}
             parts: {type: array, items: {$ref: "#/components/schemas/Task"}}
+            after: {$ref: "#/components/schemas/Task", nullable: true}
     Person:
       type: object
       properties: {name: {type: string}, phone: {type: string}}
@@ -84,6 +85,9 @@ TOOLS = """
     shape: {fields: ["[].owner"]}
 """
 TASK = {"id": 1, "state": "open", "due": None, "owner": {"name": "Ada"}, "new": [1]}
+
+
+DEEP = b'{"id":1,"state":"open","after":' * 180 + b"null" + b"}" * 180
 
 
 @pytest.fixture
@@ -118,9 +122,11 @@ async def test_a_client_reads_the_members_and_types_of_an_answer_and_nothing_clo
     assert members["id"] == {"type": "integer", "description": "The id"}
     assert members["state"] == {"type": "string", "examples": ["open", "done"]}
     assert members["due"] == {"type": ["null", "string"]}
-    assert members["owner"] == {"type": ["string", "object"]}
-    assert members["parts"]["items"]["$ref"].removeprefix("#/$defs/") in task["$defs"]
-    assert members.keys() == {"unexpected", "id", "state", "due", "owner", "parts"}
+    assert members["owner"] == {"type": ["null", "string", "object"]}
+    assert members["parts"]["items"] == {"$ref": "#/$defs/Task"}
+    assert members["after"] == {"anyOf": [{"$ref": "#/$defs/Task"}, {"type": "null"}]}
+    assert task["$defs"].keys() == {"Task"}
+    assert members.keys() == {"unexpected", "id", "state", "due", "owner", "parts", "after"}
     owner = schemas["get_owner"]["properties"]
     assert owner.keys() == {"unexpected", "id", "owner"}
     owners = schemas["list_owners"]["properties"]["result"]["items"]
@@ -133,7 +139,14 @@ async def test_a_client_reads_the_members_and_types_of_an_answer_and_nothing_clo
 @pytest.mark.parametrize("era", ["old", "new"])
 @pytest.mark.parametrize(
     ("tool", "body"),
-    [("get_task", TASK), ("get_task", {**TASK, "state": "a new state"}), ("get_owner", TASK)],
+    [
+        ("get_task", TASK),
+        ("get_task", {**TASK, "state": "a new state"}),
+        ("get_task", {**TASK, "parts": None, "owner": None, "after": None}),
+        ("get_task", {**TASK, "after": {**TASK, "after": {"id": 1.0, "state": "open"}}}),
+        ("get_owner", TASK),
+        ("get_owner", {**TASK, "owner": None}),
+    ],
 )
 async def test_an_answer_that_matches_arrives_as_it_is(
     world: World, era: str, tool: str, body: Any
@@ -163,6 +176,8 @@ async def test_a_long_answer_that_matches_is_structured_content_too(world: World
         ("text/html", b"<p>Maintenance</p>", "<p>Maintenance</p>"),
         ("image/png", b"\x89PNG", None),
         ("application/json", b"", "Done. The API answered 200 without content."),
+        ("application/json", b'{"id":1,"state":null}', {"id": 1, "state": None}),
+        ("application/json", DEEP, DEEP.decode()),
     ],
 )
 async def test_an_answer_that_deviates_is_delivered_in_the_member_for_it(
@@ -205,7 +220,8 @@ async def test_operators_learn_once_where_answers_deviate_without_a_value(world:
         await world.call("new", "get_task")
         await world.call("new", "get_task")
     told = [entry for entry in logs if entry["event"] == "output_deviates"]
-    assert [(one["tool"], one["place"]) for one in told] == [("get_task", "parts[].id")]
+    said = [(one["tool"], one["place"], one["what"]) for one in told]
+    assert said == [("get_task", "parts[].id", "is string, not integer")]
     assert "of a customer" not in str(told)
 
 
@@ -242,12 +258,156 @@ def test_whatever_an_api_answers_is_delivered_and_matches_the_schema(
     written = json.dumps(body).encode()
     response = HttpResponse(200, "application/json", written)
     shaped = shape_answer(response, CompiledShape(for_app=True), name="x")
-    structured, place = output.deliver(shaped)
+    structured, deviations = output.deliver(shaped)
     told = orjson.loads(orjson.dumps(structured))
     Draft202012Validator(output.schema).validate(told)
-    whole = told if place is None else told["unexpected"]
+    whole = told["unexpected"] if list(deviations) else told
     plain = orjson.loads(shaped.content[0]["text"])
     assert whole == (plain if isinstance(plain, dict) else {"result": plain})
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({**TASK, "after": {**TASK, "after": {"id": 1}}}, "after.after.state"),
+        ({**TASK, "parts": [TASK, {**TASK, "owner": 7}]}, "parts[].owner"),
+        ({**TASK, "after": 7}, "after"),
+        ({"state": "open"}, "id"),
+        ([TASK], "(root)"),
+        ({**TASK, "unexpected": 1}, "(root)"),
+    ],
+)
+async def test_operators_learn_which_member_deviates(world: World, body: Any, place: str) -> None:
+    answer(world, body)
+    with capture_logs() as logs:
+        await world.call("new", "get_task")
+    assert [one["place"] for one in logs if one["event"] == "output_deviates"] == [place]
+
+
+def write(
+    folder: Path, schema: Any, components: Any, *, entry: str = "", responses: Any = None
+) -> Path:
+    """Write a manifest with one tool, `read`, whose answer has a schema."""
+    content = {"application/json": {"schema": schema}}
+    responses = {"200": {"description": "", "content": content}} | (responses or {})
+    document = {
+        "openapi": "3.0.3",
+        "info": {"title": "Answers", "version": "1"},
+        "paths": {"/it": {"get": {"operationId": "read", "responses": responses}}},
+        "components": {"schemas": components},
+    }
+    (folder / "openapi.json").write_text(json.dumps(document))
+    head = HEAD.replace("openapi.yaml", "openapi.json")
+    (folder / "tools.yaml").write_text(
+        f"{head}  read: {{operation: read, output: publish{entry}}}\n"
+    )
+    return folder / "tools.yaml"
+
+
+def an_object(**members: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": members}
+
+
+def refer(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        {"allOf": [refer("Node")], "nullable": True},
+        {"anyOf": [refer("Node"), {"type": "null"}]},
+        {"oneOf": [{"enum": [None]}, refer("Node")]},
+        {"allOf": [refer("Node"), an_object(more={"type": "string"})]},
+        {"type": "array", "items": {"allOf": [refer("Node"), {"required": ["id"]}]}},
+        {"allOf": [{"allOf": [refer("Node")]}], "description": "The one before."},
+    ],
+)
+def test_a_schema_that_holds_itself_in_any_form_can_be_published_a373(
+    tmp_path: Path, inside: Any
+) -> None:
+    node = an_object(id={"type": "integer"}, inside=inside)
+    tool = load_catalogue(write(tmp_path, refer("Node"), {"Node": node})).tools["read"]
+    assert tool.output is not None
+    content: Any = {"id": "no number"}
+    for _ in range(3):
+        content = {"id": 1, "inside": [content] if "items" in inside else content}
+    shaped = shape_answer(
+        HttpResponse(200, "application/json", json.dumps(content).encode()), name="x"
+    )
+    [deviation] = tool.output.deliver(shaped)[1]
+    assert deviation.place.replace("[]", "") == "inside.inside.inside.id"
+
+
+def test_schemas_that_repeat_each_other_are_published_in_time_a373(tmp_path: Path) -> None:
+    components = {
+        f"Level{n}": an_object(
+            one={"allOf": [refer(f"Level{n + 1}"), {"description": "One."}]},
+            two={"anyOf": [refer(f"Level{n + 1}"), {"type": "null"}]},
+            three={"allOf": [refer(f"Level{n + 1}")], "nullable": True},
+        )
+        for n in range(60)  # 3^60 forms, if each were written out
+    }
+    components["Level60"] = an_object(id={"type": "integer"})
+    tool = load_catalogue(write(tmp_path, refer("Level0"), components)).tools["read"]
+    assert tool.output is not None and len(json.dumps(tool.output.schema)) < 40_000
+
+
+@pytest.mark.parametrize("body", [[{"id": 1}], "text", 7, None, True])
+async def test_an_answer_of_another_form_never_passes_for_one_that_matches_a374(
+    tmp_path: Path, body: Any
+) -> None:
+    manifest = write(tmp_path, an_object(id={"type": "integer"}, result={}), {})
+    async with a_world(tmp_path, manifest=manifest) as world:
+        answer(world, body)
+        result = await world.call("new", "read")
+    assert result["structuredContent"] == {"unexpected": {"result": body}}
+
+
+async def test_an_object_in_place_of_a_list_is_unexpected_even_if_it_has_a_result(
+    world: World,
+) -> None:
+    answer(world, {"result": []})
+    result = await world.call("new", "list_tasks")
+    assert result["structuredContent"] == {"unexpected": {"result": []}}
+
+
+async def test_an_empty_answer_that_the_document_declares_alarms_nobody(tmp_path: Path) -> None:
+    empty = {"204": {"description": "Nothing new"}}
+    manifest = write(tmp_path, an_object(id={"type": "integer"}), {}, responses=empty)
+    async with a_world(tmp_path, manifest=manifest) as world:
+        with capture_logs() as logs:
+            answer(world, b"", status=204)
+            result = await world.call("new", "read")
+            assert result["structuredContent"].keys() == {"unexpected"}
+            assert not [one for one in logs if one["event"] == "output_deviates"]
+            answer(world, b"")  # while 200 has content
+            await world.call("new", "read")
+            assert [one for one in logs if one["event"] == "output_deviates"]
+
+
+async def test_a_member_that_the_fields_may_empty_is_not_required(tmp_path: Path) -> None:
+    owner = {**an_object(name={"type": "string"}), "nullable": True}
+    parts = {"type": "array", "items": an_object(id={"type": "integer"}, note={})}
+    schema = {**an_object(owner=owner, parts=parts), "required": ["owner", "parts"]}
+    manifest = write(tmp_path, schema, {}, entry=", shape: {fields: [owner.name, 'parts[].id']}")
+    async with a_world(tmp_path, manifest=manifest) as world:
+        answer(world, {"owner": None, "parts": [{"id": 1, "note": "x"}, {}]})
+        result = await world.call("new", "read")
+        listed = (await list_schemas(world))["read"]
+    assert result["structuredContent"] == {"parts": [{"id": 1}, {}]}
+    assert listed["anyOf"][0] == {"required": ["parts"]}
+
+
+async def test_a_deep_answer_is_text_alone_so_that_every_client_can_read_it(world: World) -> None:
+    for body, is_read in ((b"[" * 140 + b"]" * 140, True), (DEEP, False), (b'["[[["]', True)):
+        answer(world, body)
+        result = await world.call("old", "get_plainly")
+        assert ("structuredContent" in result) is is_read
+        assert result["content"][0]["text"] == body.decode()
+    brackets = json.dumps({"text": "[{" * 400})
+    answer(world, brackets.encode())
+    assert "structuredContent" in await world.call("old", "get_plainly")
 
 
 @pytest.mark.parametrize(

@@ -198,14 +198,14 @@ def test_a_huge_schema_is_not_copied_whole_for_each_length_and_depth_tried(
             return {"type": "string", **said}
         return {"type": "object", **said, "properties": {n: nested(level - 1) for n in "abcd"}}
 
-    handled, map_ = 0, budget._map
+    handled, map_ = 0, budget.map_inside
 
     def counted(*arguments: Any) -> Any:
         nonlocal handled
         handled += 1
         return map_(*arguments)
 
-    monkeypatch.setattr(budget, "_map", counted)
+    monkeypatch.setattr(budget, "map_inside", counted)
     whole = nested(6)
     keywords = sum(len(node) for node in budget.walk(whole))
 

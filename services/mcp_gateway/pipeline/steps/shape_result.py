@@ -1,7 +1,7 @@
 """The last step: turn the upstream's answer into the result for the model."""
 
-from collections.abc import Awaitable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from gatepost.clock import Now
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.pipeline.call import (
     Next,
@@ -23,6 +24,7 @@ from mcp_gateway.requests.bodies import is_json
 from mcp_gateway.results.answer import Answer, TooMuch, read_answer
 from mcp_gateway.results.content import UNTRUSTED, ShapedAnswer, Unshapeable, shape_answer
 from mcp_gateway.results.instructions import find_instructions
+from mcp_gateway.results.output import Deviation
 from mcp_gateway.results.selection import Selection
 from mcp_gateway.text import strip_text
 from mcp_gateway.upstream.error_answers import describe_refusal, read_said
@@ -38,23 +40,55 @@ _TALKS = (
 )
 
 
-def shape_result(now: Now, worker: Worker) -> Step:
-    """Turn an error status into a tool error, and any other answer into content."""
+@dataclass(slots=True)
+class Deviations:
+    """Where an answer deviates from the published schema."""
 
-    deviated: dict[str, datetime] = {}
+    first: Deviation | None = None
+
+
+def shape_result(
+    now: Now, worker: Worker, count_deviation: Callable[[str], None] = lambda tool: None
+) -> Step:
+    """Turn an error status into a tool error, and any other answer into content.
+
+    An answer that deviates from the tool's published schema is counted, and logged once an hour for a
+    tool, without a value of it.
+
+    Args:
+        now: the clock.
+        worker: shapes long answers.
+        count_deviation: takes the name of a tool whose answer deviates.
+    """
+    told: dict[str, datetime] = {}
 
     def step(call: ToolCall, _: Next) -> Awaitable[ToolResult]:
         response = call.response
         assert response is not None  # noqa: S101 - the order of the steps
+        # `fields` come through a tool without a schema.
+        found = None if call.found.output is None or call.fields else Deviations()
         if takes_long(response.body):
-            return worker.run(partial(_shape, call, response, now, deviated))
-        return at_once(_shape(call, response, now, deviated))
+            shaping = worker.run(partial(_shape, call, response, now, found))
+        else:
+            shaping = at_once(_shape(call, response, now, found))
+        return shaping if found is None else tell(call, shaping, found)
+
+    async def tell(call: ToolCall, shaping: Awaitable[ToolResult], found: Deviations) -> ToolResult:
+        result = await shaping
+        if found.first is not None:
+            name = call.found.name
+            count_deviation(name)
+            if name not in told or now() - told[name] >= _TOLD_EVERY:
+                told[name] = now()
+                place, what = found.first
+                log.warning("output_deviates", call_id=call.id, tool=name, place=place, what=what)
+        return result
 
     return step
 
 
 def _shape(
-    call: ToolCall, response: HttpResponse, now: Now, deviated: dict[str, datetime]
+    call: ToolCall, response: HttpResponse, now: Now, deviations: Deviations | None
 ) -> ToolResult:
     tool, shape = call.found, call.found.compiled_shape
     if response.status >= 300:
@@ -98,8 +132,21 @@ def _shape(
             shaped.content.append({"type": "text", "text": note})
     if response.blocks:
         shaped.content = [*(shaped.content if response.body else ()), *response.blocks]
-    structured = _deliver(call, shaped, now, deviated)
+    structured = _deliver(tool, response, shaped, deviations)
     return ToolResult(shaped.content, structured, status=response.status, meta=shaped.meta)
+
+
+def _deliver(
+    tool: Tool, response: HttpResponse, shaped: ShapedAnswer, deviations: Deviations | None
+) -> Any:
+    """Return the structured content, which matches the tool's published schema if it has one."""
+    if deviations is None or tool.output is None:
+        return shaped.structured
+    structured, found = tool.output.deliver(shaped)
+    declared_empty = tool.operation.responses.get(str(response.status)) == ()
+    if response.body or not declared_empty:
+        deviations.first = next(found, None)
+    return structured
 
 
 def _read(body: bytes, *, exact: bool) -> Answer | None:
@@ -118,22 +165,6 @@ def _fail(call: ToolCall, text: str, reason: str) -> ToolResult:
     status = None if call.response is None else call.response.status
     failed = tool_error(text, reason=reason, decision="failed", status=status)
     return failed._replace(meta=UNTRUSTED)
-
-
-def _deliver(call: ToolCall, shaped: ShapedAnswer, now: Now, deviated: dict[str, datetime]) -> Any:
-    """Return the structured content, which matches the tool's published schema if it has one.
-
-    A deviating answer is logged once an hour for a tool, without a value of it.
-    """
-    output = call.found.output
-    if output is None or call.fields:  # `fields` come through a tool without a schema
-        return shaped.structured
-    structured, place = output.deliver(shaped)
-    last = deviated.get(call.name)
-    if place is not None and (last is None or now() - last >= _TOLD_EVERY):
-        deviated[call.name] = now()
-        log.warning("output_deviates", call_id=call.id, tool=call.name, place=place)
-    return structured
 
 
 def _report(call: ToolCall, phrase: str) -> None:
