@@ -115,6 +115,7 @@ def create_app(
                 runtime = replace(runtime, http=TracedHttp(runtime.http))
             sealer = Sealer.of(key)
             auth = _make_auth(settings, runtime, live, sealer, now, wait)
+            runtime = replace(runtime, is_revoked=auth.revocations.is_revoked)
             guards = Guards(apis, now=now)
             make_pipeline = pipeline_factory(
                 settings,

@@ -103,6 +103,7 @@ def pipeline_factory(
         runtime.limits,
         runtime.plans,
         runtime.worker,
+        runtime.is_revoked,
         apis={
             api.name: api.per_minute for api in settings.served_apis if api.per_minute is not None
         },

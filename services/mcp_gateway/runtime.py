@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from joserfc.jwk import ECKey
 
 from gatepost.background import Sleep
+from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from gatepost.health import EventsReport, GatewayReport, RedisReport
 from gatepost.metering.call_event import CallEvent
@@ -94,6 +95,8 @@ class Runtime:
     """Reads and shapes long answers."""
     count: CountCall = ignore_call
     """Counts calls for the metrics."""
+    is_revoked: Callable[[AccessClaims], bool] = lambda _: False
+    """Whether a caller's connection has ended since the request was verified."""
     reporting: Reporting | None = None
     """None for a gateway that reports to nobody."""
     tracing: "Tracing | None" = None

@@ -332,8 +332,35 @@ def test_a_former_name_is_not_taken_from_another_api_either(tmp_path: Path) -> N
     settings = two_apis(tmp_path, billing={"prefix": ""})
     former = "former: [{name: orbit_list, until: '2099-01-01'}]"
     write_api(tmp_path, "billing", f"  get: {{operation: get, {former}}}\n")
-    with pytest.raises(ManifestError, match="also has orbit_list"):
+    with pytest.raises(
+        ManifestError, match=r"tools\.get\.former\[0\]\.name: .* also has orbit_list"
+    ):
         load(make_settings(tmp_path, **settings))
+
+
+async def test_hidden_tools_of_one_name_keep_the_arguments_and_limits_of_their_own_api(
+    tmp_path: Path,
+) -> None:
+    """The other API's tool has an argument by which a model says its purpose; this one's own has that name."""
+    settings = two_apis(tmp_path, orbit={"prefix": ""}, billing={"prefix": ""})
+    write_api(tmp_path, "orbit", "  remind: {operation: list, bind: {org: tenant_id}}\n")
+    call = "calls: [{as: paid, tool: remind, arguments: {purpose: rent}}]"
+    write_api(
+        tmp_path,
+        "billing",
+        f"  remind: {{operation: list, bind: {{org: tenant_id}}, expose: false}}\n"
+        f"  remind_all: {{description: Remind., {call}}}\n",
+    )
+    document = tmp_path / "billing" / "openapi.json"
+    found = json.loads(document.read_text())
+    listing = found["paths"]["/things"]["get"]
+    listing["parameters"] += [{"name": "purpose", "in": "query", "schema": {"type": "string"}}]
+    document.write_text(json.dumps(found))
+    async with a_world(tmp_path, **settings) as world:
+        token = world.token(allowed_tools=["remind_all"])
+        await world.call("new", "remind_all", token=token)
+
+    assert world.api.requests[-1].url.endswith("/billing/things?org=org_acme&purpose=rent")
 
 
 async def test_one_search_finds_the_tools_of_all_apis(tmp_path: Path) -> None:

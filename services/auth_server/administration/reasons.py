@@ -19,6 +19,7 @@ REASONS: Mapping[str, str] = {
     "cancelled": translatable("The app left before the answer"),
     "cannot_ask": translatable("The app can't ask its person to confirm"),
     "claim_missing": translatable("The token lacks a value that the tool requires"),
+    "connection_ended": translatable("The connection was ended during the call"),
     "deadline": translatable("The API didn't answer in time"),
     "declined": translatable("The person declined"),
     "foreign_record": translatable("The answer may contain another organisation's data"),

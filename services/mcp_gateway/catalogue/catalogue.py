@@ -243,7 +243,7 @@ class Catalogue:
                     former=tuple(one.name for one in tool.former),
                     bounds=_bounds(tool),
                     api=tool.api,
-                    calls=_titles(tool),
+                    calls=() if tool.composite is None else tool.composite.titles,
                 )
                 for tool in self.tools.values()
             ),
@@ -259,11 +259,6 @@ def _bounds(tool: Tool) -> tuple[str, ...]:
     if tool.composite is not None:
         bounds = set.intersection(*(set(_bounds(call.tool)) for call in tool.composite.calls))
     return tuple(sorted(bounds | ({"approval"} if tool.approval else set())))
-
-
-def _titles(tool: Tool) -> tuple[str, ...]:
-    calls = () if tool.composite is None else tool.composite.calls
-    return tuple(dict.fromkeys(call.tool.title for call in calls))
 
 
 def fingerprint(tool: Tool) -> str:

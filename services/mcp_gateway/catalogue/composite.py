@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
     from mcp_gateway.catalogue.tool import Tool
 
@@ -14,7 +16,7 @@ MOST_ITEMS = 20
 
 
 class LeadsNowhere(Exception):
-    """A path leads to no value; the message names the path."""
+    """A path leads to no value that can be passed on; the message names the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class ValuePath:
             LeadsNowhere: there is none, such as an argument that was not given.
         """
         if self.source not in known:
-            raise LeadsNowhere(str(self))
+            raise LeadsNowhere(f"{self} leads to no value")
         value = known[self.source]
         for part in self.parts:
             if isinstance(value, Mapping) and part in value:
@@ -51,7 +53,7 @@ class ValuePath:
             elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
                 value = value[int(part)]
             else:
-                raise LeadsNowhere(str(self))
+                raise LeadsNowhere(f"{self} leads to no value")
         return value
 
 
@@ -83,7 +85,11 @@ class Condition:
             value = self.path.find(known)
         except LeadsNowhere:
             return False
-        return value is not None if self.equals is None else bool(value == self.equals.value)
+        if self.equals is None:
+            return value is not None
+        # In JSON, true is not 1.
+        wanted = self.equals.value
+        return isinstance(value, bool) is isinstance(wanted, bool) and bool(value == wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +109,16 @@ class DeclaredCall:
         """Return the arguments of the call; those from an argument that was not given are left out.
 
         Raises:
-            LeadsNowhere: a path leads to no value of an answer.
+            LeadsNowhere: a path leads to no value of an answer, or to a number that has too many digits.
         """
-        arguments = {}
+        arguments: dict[str, Any] = {}
         for name, source in self.arguments.items():
             if isinstance(source, Literal):
                 arguments[name] = source.value
             elif source.source != INPUT or source.parts[0] in known[INPUT]:
                 arguments[name] = source.find(known)
+                if isinstance(arguments[name], orjson.Fragment):
+                    raise LeadsNowhere(f"{source} has more digits than can be passed on exactly")
         return arguments
 
 
@@ -120,6 +128,21 @@ class Composite:
 
     calls: tuple[DeclaredCall, ...]
     result: Mapping[str, ValuePath]
+    sums: bool
+    """Whether it costs what the calls cost that were made, rather than what the manifest says."""
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The titles of the called tools, in order."""
+        return tuple(dict.fromkeys(call.tool.title for call in self.calls))
+
+    @property
+    def times(self) -> dict[str, int]:
+        """How often it calls each tool at most, by the tool's name."""
+        times: dict[str, int] = {}
+        for call in self.calls:
+            times[call.tool.name] = times.get(call.tool.name, 0) + call.most
+        return times
 
     def select(self, known: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer; what a path does not lead to is null."""

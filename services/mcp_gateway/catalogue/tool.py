@@ -219,6 +219,12 @@ class Tool:
         return self.remote or f"{self.operation.method} {self.operation.path}"
 
     @property
+    def asked_title(self) -> str:
+        """The title by which people decide about a call: it names the calls of a composite tool."""
+        calls = () if self.composite is None else self.composite.titles
+        return f"{self.title} ({', '.join(calls)})" if calls else self.title
+
+    @property
     def credentials(self) -> dict[str, str]:
         """The arguments that credentials fill, each with the name of its credential."""
         return {

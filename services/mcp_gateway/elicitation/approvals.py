@@ -44,7 +44,7 @@ def describe_for_approval(
         client_id=caller.client_id,
         grant_id=caller.grant_id,
         tool=tool.name,
-        title=tool.title[:200],
+        title=tool.asked_title[:200],
         arguments=tuple(show_arguments(arguments)),
         digest=hashlib.sha256(exact).hexdigest(),
         actors=caller.actors,

@@ -1,8 +1,9 @@
 """The limits on calls: a tenant\'s plan, how many run at once, and one thread for long answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from gatepost.claims import AccessClaims
 from gatepost.metering.plans import Plan
 from gatepost.metering.rate import MINUTE
 from mcp_gateway.limits.known_plans import KnownPlans
@@ -19,6 +20,8 @@ class CallLimits:
     plans: KnownPlans
     worker: Worker
     """The thread in which one long answer after another is read."""
+    is_revoked: Callable[[AccessClaims], bool]
+    """Whether a caller's connection has ended since the request was verified."""
     running: RunningCalls = field(default_factory=RunningCalls)
     apis: Mapping[str, int] = field(default_factory=dict)
     """Calls a minute that a tenant may make to each API that has such a limit, by the API's name."""
@@ -29,6 +32,6 @@ def plan_bucket(plan: Plan) -> Bucket:
     return Bucket(f"plan:{plan.name}", max(MINUTE // plan.per_minute, 1), plan.burst)
 
 
-def tool_bucket(name: str, per_minute: int) -> Bucket:
-    """Return the bucket of a tenant's calls of one tool."""
-    return Bucket(f"tool:{name}", max(MINUTE // per_minute, 1), per_minute)
+def tool_bucket(name: str, per_minute: int, times: int = 1) -> Bucket:
+    """Return the bucket of a tenant's calls of one tool, into which so many go at once."""
+    return Bucket(f"tool:{name}", max(MINUTE // per_minute, 1) * times, per_minute // times)

@@ -36,6 +36,8 @@ def make_former_name(entry: FormerEntry, schema: Mapping[str, Any]) -> FormerNam
         if new not in properties:
             known = ", ".join(sorted(properties)) or "none"
             raise UnusableFormerName(f".arguments.{old}: no argument {new!r} now; it has {known}")
+        if new == old:
+            raise UnusableFormerName(f".arguments.{old}: has this name now; remove it")
         if new in taken:
             raise UnusableFormerName(f".arguments.{old}: {new} has another former name already")
         taken.add(new)

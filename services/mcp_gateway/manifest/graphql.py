@@ -9,7 +9,7 @@ from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.openapi.arguments import ImportedOperation
 from mcp_gateway.openapi.document import FoundOperation
 from mcp_gateway.requests.operation import Body, Operation
-from mcp_gateway.schemas.budget import walk
+from mcp_gateway.schemas.declared import schema_problem
 
 _IGNORED = re.compile(r'"""(?:\\"""|.)*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*', re.DOTALL)
 _HEAD = re.compile(
@@ -42,8 +42,8 @@ def import_query(entry: GraphqlEntry) -> tuple[GraphqlQuery, ImportedOperation]:
     for variable, schema in entry.variables.items():
         if variable not in query.variables:
             raise UnusableQuery(f"doesn't declare ${variable}, which `variables` describes")
-        if any("$ref" in node for node in walk(dict(schema))):
-            raise UnusableQuery(f"has a $ref in the schema of ${variable}; write it out")
+        if (problem := schema_problem(schema)) is not None:
+            raise UnusableQuery(f"describes ${variable} by a schema that {problem}")
     missing = query.variables.keys() - entry.variables.keys()
     for variable in sorted(missing):
         if query.variables[variable]:

@@ -30,7 +30,7 @@ from mcp_gateway.openapi.operation_titles import title_operation
 from mcp_gateway.openapi.responses import find_answer
 from mcp_gateway.results.content import MOST_BYTES, CompiledShape
 from mcp_gateway.results.edit import compile_edit
-from mcp_gateway.results.fields import EACH
+from mcp_gateway.results.fields import EACH, format_field
 from mcp_gateway.results.instructions import InstructionGuard
 from mcp_gateway.results.output import Output
 from mcp_gateway.results.pagination import Pagination
@@ -147,7 +147,7 @@ def make_composite(
     """
     assert entry.composite is not None and entry.description is not None  # noqa: S101 - loading checked it
     try:
-        parts = compose_calls(entry.composite, tools, entry.limits, entry.billing)
+        parts = compose_calls(entry.composite, tools, entry.billing)
     except UnusableCalls as problem:
         raise ManifestError(str(problem)) from None
     called = parts.tools
@@ -161,11 +161,13 @@ def make_composite(
         validate = make_validator(parts.input_schema)
     except (UnusableSchema, ValueError) as error:
         raise ManifestError(f".input: {error}") from None
+    _require_members(entry.shape, parts.composite.result)
     title = entry.title or entry.name.replace("_", " ").capitalize()
     asks = any(tool.confirm is not None for tool in called)
     guards = [tool.compiled_shape.guard for tool in called]
     strictest = max([guard, *guards], key=("off", "report", "block").index)
-    told = f"\n\nMakes these calls in order: {parts.told}."
+    titles = ", ".join(parts.composite.titles)
+    told = f"\n\nMakes these calls in order: {titles}."
     return Tool(
         name=entry.name,
         title=title,
@@ -183,9 +185,9 @@ def make_composite(
         validate=validate,
         shape=entry.shape,
         compiled_shape=_compile(entry.shape, None, strictest),
-        limits=parts.limits,
+        limits=entry.limits,
         billing=parts.billing,
-        confirm=_question(entry.confirm or asks, title),
+        confirm=_question(entry.confirm or asks, f"{title} ({titles})"),
         approval=entry.approval or any(tool.approval for tool in called),
         lifecycle=entry.lifecycle,
         slow=entry.slow,
@@ -317,6 +319,17 @@ def _require_arguments(entry: ToolEntry, properties: Collection[str]) -> None:
         if argument is not None and argument not in properties:
             known = ", ".join(sorted(properties)) or "none"
             raise ManifestError(f".shape.paging.{key}: no argument {argument!r}; it has {known}")
+
+
+def _require_members(shape: Shape, members: Collection[str]) -> None:
+    """Refuse a field that the answer of a composite tool never has, which would redact nothing."""
+    for key, fields in (("fields", shape.fields), ("redact", shape.redact)):
+        for field in fields:
+            if field[0] not in members:
+                known = ", ".join(members)
+                raise ManifestError(
+                    f".shape.{key}: {format_field(field)} is not in the answer; it has {known}"
+                )
 
 
 def _question(confirm: bool | str, title: str) -> str | None:

@@ -698,6 +698,8 @@ SCHEMA: _Schema = {
 }
 _VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA, offline=True)
 _KIND = jsonschema_rs.ValidationErrorKind
+_USUAL = {"string": "must be text", "boolean": "must be true or false"}
+"""The fix for a value of another type than this one, where the schema does not have its own words."""
 
 
 def manifest_problems(source: Mapping[str, Any]) -> list[str]:
@@ -743,7 +745,7 @@ def _explain(error: jsonschema_rs.ValidationError) -> Iterator[str]:
         case _:
             if "errorMessage" not in node and error.schema_path[-2:-1] == ["items"]:
                 node = _schema_at(list(error.schema_path)[:-2])
-            message = node.get("errorMessage", "must be a mapping")
+            message = node.get("errorMessage", _USUAL.get(node.get("type"), "must be a mapping"))
             shown = f"{error.instance!r} " if message.startswith("is not a ") else ""
             yield f"{place}: {shown}{message}"
 

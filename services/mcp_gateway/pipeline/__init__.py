@@ -58,7 +58,7 @@ def build_steps(
         call_upstream(upstreams),
         check_response(limits.worker),
     )
-    composing = Composing(each_call, compose, shape_result(now, limits.worker), limits.worker, now)
+    composing = Composing(each_call, compose, shape_result(now, limits.worker), limits, now)
     return (
         unwrap_execute(catalogue),  # a call of execute_tool becomes a call of the tool
         record_call(

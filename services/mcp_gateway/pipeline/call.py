@@ -35,6 +35,8 @@ class CallMetrics:
     """Whether a request may have reached the upstream."""
     calls_made: int = 0
     """The calls that a composite tool made."""
+    units: int | None = None
+    """What the calls of a composite tool cost that were made, if it costs no more than these."""
     started: datetime = EPOCH
     """When the call began."""
     reserved: Reservation | None = None

@@ -51,7 +51,7 @@ def describe_call(
     caller, metrics = call.caller, call.metrics
     decision, reason, error = described
     outcome = outcome or outcome_of(call, result)
-    cost = 0 if tool is None or metrics.reserved is None else tool.billing.due(outcome)
+    cost = 0 if tool is None or metrics.reserved is None else _cost(call, tool, outcome)
     return CallEvent(
         at=metrics.started,
         call_id=call.id,
@@ -88,6 +88,13 @@ def describe_call(
         called_as=_outdated_name(call, tool),
         repaired=metrics.repaired,
     )
+
+
+def _cost(call: ToolCall, tool: Tool, outcome: Outcome) -> int:
+    units = call.metrics.units
+    if units is None:
+        return tool.billing.due(outcome)
+    return 0 if outcome == "unknown" else units
 
 
 def _outdated_name(call: ToolCall, tool: Tool | None) -> str:

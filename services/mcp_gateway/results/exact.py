@@ -1,12 +1,16 @@
 """Read and write JSON without changing its numbers."""
 
 import json
+import math
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 _LONG = b"0" * 16
 """A run of digits that a float may not represent exactly."""
+_SURE = 16
+"""The length up to which each decimal number without an exponent is an exact float: 15 digits and a point."""
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))
 
 
@@ -19,7 +23,7 @@ def read_json(body: bytes) -> Any:
     parsed = orjson.loads(body)  # strict and bounded in depth, unlike the parser below
     if _LONG not in body.translate(_DIGITS):
         return parsed
-    return json.loads(body, parse_int=_read_int, parse_float=_keep)
+    return json.loads(body, parse_int=_read_int, parse_float=_read_float)
 
 
 def write_json(value: Any) -> bytes:
@@ -38,6 +42,14 @@ def _read_int(text: str) -> int | orjson.Fragment:
     if len(text) <= 20 and -(1 << 63) <= (number := int(text)) < 1 << 64:
         return number
     return _keep(text)
+
+
+def _read_float(text: str) -> float | orjson.Fragment:
+    number = float(text)
+    if len(text) <= _SURE and text.isascii() and text.replace(".", "").lstrip("-").isdigit():
+        return number
+    exact = math.isfinite(number) and Decimal(text) == Decimal(repr(number))
+    return number if exact else _keep(text)
 
 
 def _keep(text: str) -> orjson.Fragment:

@@ -137,7 +137,11 @@ def load(tmp_path: Path) -> Load:
         ("{query: 'query A($x: Int!) { a }'}", r"needs \$x"),
         ("{query: 'query A { a }', variables: {x: {}}}", r"doesn't declare \$x"),
         ("{query: 'query A($x: Int) { a }', variables: {x: {$ref: '#/x'}}}", r"\$ref"),
-        ("{query: 'query A($x: Int) { a }', variables: {x: {type: 5}}}", "malformed"),
+        ("{query: 'query A($x: Int) { a }', variables: {x: {type: 5}}}", "malformed at type"),
+        (
+            "{query: 'query A($x: Int) { a }', variables: {x: {pattern: '('}}}",
+            "malformed at pattern",
+        ),
         ("{query: 'query A { a }', path: '//evil.example/x?y'}", "must be a path"),
         ("{}", "query: missing"),
     ],

@@ -7,11 +7,13 @@ from typing import Any
 import orjson
 import pytest
 
+from gatepost.revocations import Revocation
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.requests.request import HttpRequest
 from support.in_process.gateway import World, a_world
+from support.in_process.talk import initialize, talking
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
 HEAD = "version: 1\nname: Shop\nopenapi: openapi.json\n"
@@ -228,7 +230,7 @@ async def test_a_failing_call_tells_what_was_made_before_and_what_it_answered(
     assert "Nothing of it was undone." in said
     assert '"id":"t9"' in said
     [record] = shop.records
-    assert (record["outcome"], record["cost"], record["reason"]) == ("error", 0, "upstream_status")
+    assert (record["outcome"], record["cost"], record["reason"]) == ("error", 4, "upstream_status")
     assert record["status"] == 404
 
 
@@ -305,23 +307,38 @@ async def test_a_foreign_record_after_a_change_tells_the_change_and_not_the_reco
     assert "Spy" not in text_of(result)
 
 
-@BOTH
-async def test_a_redacted_field_is_not_passed_on_either_a353(tmp_path: Path, era: str) -> None:
-    tools = (
-        SINGLE
-        + """
+@pytest.mark.parametrize(
+    ("how", "source", "problem"),
+    [
+        ("", "tasks.items.0.title", "tasks.items.0.title is redacted"),
+        ("for_each: tasks.items", "item.title", "item.title is redacted"),
+        ("for_each: tasks.items", "item", "item is redacted"),
+        ("", "tasks.items.0.body", "tasks.items.0.body is not in `shape.fields`"),
+        ("for_each: tasks.items", "item.id", ""),
+    ],
+)
+def test_a_redacted_field_is_not_passed_on_either_a353(
+    tmp_path: Path, how: str, source: str, problem: str
+) -> None:
+    """Nor is the placeholder, which a change would write over the API's own value."""
+    tools = f"""{SINGLE}
   find_first:
     description: Find who has the first task.
+    billing: {{units: 2}}
     calls:
-      - {as: tasks, tool: list_tasks}
-      - {as: owner, tool: get_owner, arguments: {id: {from: tasks.items.0.title}}}
+      - {{as: tasks, tool: list_tasks}}
+      - as: owner
+        tool: get_owner
+        arguments: {{id: {{from: {source}}}}}
+        {how}
 """
-    )
-    async with a_world(tmp_path, manifest=write_manifest(tmp_path, tools)) as world:
-        world.api.answer = answers()
-        await world.call(era, "find_first")
-
-    assert paths_of(world)[1] == "/people/%5Bredacted%5D?org_id=org_acme"
+    manifest = write_manifest(tmp_path, tools)
+    if not problem:
+        load_catalogue(manifest)
+        return
+    with pytest.raises(ManifestError, match=r"calls\[1\]\.arguments\.id\.from: ") as refused:
+        load_catalogue(manifest)
+    assert problem in str(refused.value)
 
 
 @BOTH
@@ -408,7 +425,7 @@ async def test_a_list_that_fails_in_the_middle_tells_how_far_it_came(shop: World
     shop.api.answer = answers({"/tasks/t1": HttpResponse(409, "text/plain", b"already closed")})
     result = await shop.call(era, "close_tasks", {"project": "p1"})
 
-    assert "closed (close_task, changes data, 1 times)" in text_of(result)
+    assert "closed (close_task, changes data, 1 time)" in text_of(result)
     assert '"closed":[{"closed":true}]' in text_of(result)
     assert len(shop.api.requests) == 3
 
@@ -466,17 +483,227 @@ async def test_a_long_answer_of_several_calls_is_cut_like_any_other_a356(
 async def test_a_composite_tool_does_not_get_around_a_limit_of_a_called_one_a355(
     tmp_path: Path,
 ) -> None:
-    tools = (SINGLE + COMPOSITE).replace(
-        "addTask, bind", "addTask, limits: {per_minute: 6, concurrent: 1}, bind"
-    )
-    catalogue = load_catalogue(write_manifest(tmp_path, tools))
-    assert catalogue.tools["plan_task"].limits.per_minute == 6
-    twice = tools.replace(
-        "tool: get_project, arguments: {id: {from: task.project_id}}",
-        "tool: add_task, arguments: {project: a, title: b}",
-    )
-    catalogue = load_catalogue(write_manifest(tmp_path, twice))
-    assert catalogue.tools["plan_task"].limits.per_minute == 3
+    """Neither by calls beside those of the tool itself, nor by several in one call."""
+    twice = """
+  add_two:
+    description: Add two tasks.
+    calls:
+      - {as: a, tool: add_task, arguments: {project: a, title: b}}
+      - {as: b, tool: add_task, arguments: {project: a, title: c}}
+"""
+    limited = SINGLE.replace("addTask, bind", "addTask, limits: {per_minute: 5}, bind")
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path, limited + twice)) as world:
+        world.api.answer = answers()
+        for _ in range(2):
+            assert (await world.call("old", "add_two"))["isError"] is False
+        refused = await world.call("old", "add_two")
+        assert "may make 5 a minute of add_task" in text_of(refused)
+        given = {"project": "a", "title": "d"}
+        assert (await world.call("old", "add_task", given))["isError"] is False
+        assert (await world.call("old", "add_task", given))["isError"] is True
+        world.clock.advance(seconds=36)
+        assert (await world.call("old", "add_two"))["isError"] is False
+
+    assert len(world.api.requests) == 7
+
+
+# --- faults in the middle ---------------------------------------------------------------------------
+
+BILLED = """
+tools:
+  get_project: {operation: getProject, bind: {org_id: tenant_id}, billing: {units: 2, when: WHEN}}
+  get_owner: {operation: getOwner, bind: {org_id: tenant_id}, billing: {units: 7, when: WHEN}}
+  add_task: {operation: addTask, bind: {org_id: tenant_id}, billing: {units: 30, when: WHEN}}
+  do_it:
+    description: Read a project and its owner, and add a task.
+    calls:
+      - {as: project, tool: get_project, arguments: {id: {from: input.project}}}
+      - {as: owner, tool: get_owner, when: {from: project.owner_id}, arguments: {id: {from: project.owner_id}}}
+      - {as: task, tool: add_task, arguments: {project: a, title: b}}
+"""
+NOT_FOUND = HttpResponse(404, "text/plain", b"")
+
+
+@pytest.mark.parametrize(
+    ("when", "changes", "cost"),
+    [
+        ("success", {}, 39),
+        ("success", {"/projects/": {}}, 32),
+        ("success", {"/projects/": NOT_FOUND}, 0),
+        ("success", {"/people/": NOT_FOUND}, 2),
+        ("success", {"/tasks": HttpResponse(409, "text/plain", b"")}, 9),
+        ("always", {}, 39),
+        ("always", {"/projects/": NOT_FOUND}, 2),
+        ("always", {"/people/": NOT_FOUND}, 9),
+        ("never", {"/tasks": NOT_FOUND}, 0),
+    ],
+)
+async def test_a_call_costs_what_the_calls_cost_that_were_made(
+    tmp_path: Path, when: str, changes: dict[str, Any], cost: int
+) -> None:
+    """Nobody pays for calls that were not made, and nobody gets a change for nothing by a failing read."""
+    tools = BILLED.replace("WHEN", when)
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path, tools)) as world:
+        world.api.answer = answers(changes)
+        await world.call("new", "do_it", {"project": "p1"})
+
+    [record] = world.records
+    assert record["cost"] == cost
+    assert record["meter"] == ("calls" if cost else "")
+
+
+async def test_a_cost_of_its_own_is_due_as_that_of_any_tool(tmp_path: Path) -> None:
+    tools = BILLED.replace("WHEN", "success") + "    billing: {units: 4}\n"
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path, tools)) as world:
+        world.api.answer = answers({"/projects/": {}})
+        await world.call("new", "do_it", {"project": "p1"})
+        world.api.answer = answers({"/tasks": NOT_FOUND})
+        await world.call("new", "do_it", {"project": "p1"})
+
+    assert [record["cost"] for record in world.records] == [4, 0]
+
+
+SHAPED = """
+  find_owner:
+    description: Find the owner of a project.
+    shape: {redact: [owner.email, "mails[]"]}
+    calls:
+      - {as: owner, tool: get_owner, arguments: {id: {from: input.owner}}}
+      - {as: project, tool: get_project, arguments: {id: {from: input.project}}}
+    result: {owner: owner, mails: owner.mails, project: project.name}
+"""
+
+
+@BOTH
+async def test_what_the_answer_redacts_does_not_leave_when_a_later_call_fails_a379(
+    tmp_path: Path, era: str
+) -> None:
+    manifest = write_manifest(tmp_path, SINGLE + SHAPED)
+    person = {"name": "Ada", "email": "ada@secret.example", "mails": ["ada@secret.example"]}
+    async with a_world(tmp_path, manifest=manifest) as world:
+        world.api.answer = answers({"/people/": person, "/projects/": NOT_FOUND})
+        result = await world.call(era, "find_owner", {"owner": "ada", "project": "p1"})
+
+    assert result["isError"] is True
+    said = text_of(result)
+    assert '"owner":{"name":"Ada","email":"[redacted]"' in said
+    # A field that the answer leaves out, and one that is redacted under another name.
+    assert '"mails":["[redacted]"],"project":null' in said
+
+
+async def test_a_connection_that_ends_ends_the_calls_of_a_running_tool_a380(tmp_path: Path) -> None:
+    usual = answers()
+
+    class EndsConnection:
+        """An API whose first answer comes after the person has ended the connection."""
+
+        paths: list[str] = []  # noqa: RUF012
+
+        async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
+            self.paths.append(request.url)
+            moment = int(world.clock().timestamp())
+            news = Revocation(kind="grant", key="grant_1", expires_at=moment + 900)
+            await world.feed.announce(news)
+            return usual(request)  # type: ignore[no-any-return]
+
+    api = EndsConnection()
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path), upstream=api) as world:
+        token = world.token(grant_id="grant_1")
+        given = {"project": "p1", "title": "Paint"}
+        result = await world.call("new", "plan_task", given, token=token)
+
+    assert "This connection was ended before add_task was called." in text_of(result)
+    assert len(api.paths) == 1
+    assert world.records[0]["reason"] == "connection_ended"
+
+
+NUMBERS = """
+  list_page:
+    description: List tasks of a project.
+    calls:
+      - {as: project, tool: get_project, arguments: {id: p1}}
+      - as: tasks
+        tool: list_tasks
+        when: {from: project.rate, equals: EQUALS}
+        arguments: {limit: {from: project.most}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("equals", "answer", "limit"),
+    [
+        ("1.5", b'{"rate": 1.5, "most": 2.0}', "2"),
+        ("1.5", b'{"rate": 1.5, "most": 2.0, "key": "12345678901234567890"}', "2"),
+        ("1.5", b'{"rate": 1.5, "most": 18446744073709551615}', "18446744073709551615"),
+        ("1", b'{"rate": true, "most": 2}', None),
+        ("true", b'{"rate": 1, "most": 2}', None),
+        ("1", b'{"rate": 1.0, "most": 2}', "2"),
+        ("null", b'{"rate": null, "most": 2}', "2"),
+    ],
+)
+async def test_numbers_of_an_answer_are_passed_on_whatever_else_it_has(
+    tmp_path: Path, equals: str, answer: bytes, limit: str | None
+) -> None:
+    single = SINGLE.replace(", check: {org_id: tenant_id}", "")
+    tools = single + NUMBERS.replace("EQUALS", equals)
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path, tools)) as world:
+        world.api.answer = answers({"/projects/": HttpResponse(200, "application/json", answer)})
+        result = await world.call("new", "list_page")
+
+    assert result["isError"] is False, result
+    expected = [] if limit is None else [f"/tasks?org_id=org_acme&limit={limit}"]
+    assert paths_of(world)[1:] == expected
+
+
+@BOTH
+async def test_a_number_that_can_not_be_passed_on_exactly_is_named(
+    tmp_path: Path, era: str
+) -> None:
+    single = SINGLE.replace(", check: {org_id: tenant_id}", "")
+    tools = single + NUMBERS.replace("EQUALS", "1.5")
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path, tools)) as world:
+        body = b'{"rate": 1.5, "most": 12345678901234567890123}'
+        world.api.answer = answers({"/projects/": HttpResponse(200, "application/json", body)})
+        result = await world.call(era, "list_page")
+
+    assert "project.most has more digits than can be passed on exactly." in text_of(result)
+    assert '"most":12345678901234567890123' in text_of(result)
+
+
+@BOTH
+async def test_answers_that_are_nested_too_deeply_together_end_the_call(
+    shop: World, era: str
+) -> None:
+    deep = b'{"id":"p1","org_id":"org_acme","name":' + b"[" * 252 + b"]" * 252 + b"}"
+    shop.api.answer = answers({"/projects/": HttpResponse(200, "application/json", deep)})
+    result = await shop.call(era, "plan_task", {"project": "p1", "title": "Paint"})
+
+    assert result["isError"] is True
+    assert "nested too deeply" in text_of(result)
+    assert shop.records[0]["reason"] != "gateway_error"
+
+
+@BOTH
+async def test_a_person_is_asked_about_the_calls_and_not_only_about_a_name_a381(
+    tmp_path: Path, era: str
+) -> None:
+    """A tool called “Tidy up” may close every task."""
+    described = "description: Close all tasks of a project."
+    tools = (SINGLE + COMPOSITE).replace(described, f"title: Tidy up\n    {described}")
+    manifest = write_manifest(tmp_path, tools)
+    can: dict[str, Any] = {"elicitation": {"form": {}}}
+    async with a_world(tmp_path, manifest=manifest, confirm_destructive="always") as world:
+        params: dict[str, Any] = {"name": "close_tasks", "arguments": {"project": "p1"}}
+        headers: dict[str, str] = {}
+        if era == "new":
+            params["_meta"] = {"io.modelcontextprotocol/clientCapabilities": can}
+        else:
+            headers = await initialize(world, can)
+        async with talking(world, era, "tools/call", params, headers=headers) as talk:
+            asked = orjson.dumps(await talk.message()).decode()
+
+    assert "Allow this: Tidy up (List tasks, Close task)?" in asked
+    assert world.api.requests == []
 
 
 # --- the manifest ----------------------------------------------------------------------------------
@@ -514,6 +741,10 @@ FAULTS = [
     ),
     ("{as: a, tool: list_tasks, most: 3}", "calls[0].most: limits `for_each`, which is missing"),
     ("{as: a, tool: list_tasks, for_each: input.ids}", "input.ids: missing; a call depends on it"),
+    (
+        "{as: a, tool: list_tasks}, {as: b, tool: get_owner, arguments: {id: {from: 'a.items[].id'}}}",
+        "calls[1].arguments.id.from: [] is not known here; name a position, such as items.0.id",
+    ),
 ]
 
 
@@ -539,6 +770,17 @@ def test_calls_that_can_not_be_served_are_named_with_their_fix(
         ("scope: mcp:read", "scope: mcp:read is for reading; set mcp:write"),
         ("input: {x: {type: string}}", "input.x: no call uses it; remove it"),
         ("result: {x: nothing.a}", "result.x: nothing is not known here"),
+        ("result: {x: input.nothing}", "result.x: no argument 'nothing'; it has none"),
+        ("result: {x: 5}", "result.x: must be text"),
+        (
+            "result: {x: a.id}, shape: {redact: [a.id]}",
+            "redact: a.id is not in the answer; it has x",
+        ),
+        ("result: {x: a.id}, shape: {fields: [y]}", "fields: y is not in the answer; it has x"),
+        ("input: {x: {type: strng}}", "input.x: is malformed at type: "),
+        ("input: {x: {allOf: 5}}", "input.x: is malformed at allOf: "),
+        ("input: {x: {pattern: '('}}", "input.x: is malformed at pattern: "),
+        ("input: {x: {$ref: '#/y'}}", "input.x: has a $ref; write it out"),
     ],
 )
 def test_keys_that_contradict_the_calls_are_named(tmp_path: Path, more: str, message: str) -> None:

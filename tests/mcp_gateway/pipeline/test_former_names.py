@@ -365,6 +365,14 @@ FAULTS = [
         f"{TASKS}[{{name: a, until: '2099-01-01', arguments: {{limit: q}}}}]}}",
         "tools.list_tasks.former[0].arguments.limit: the tool has an argument of that name",
     ),
+    (
+        f"{TASKS}[{{name: a, until: '2099-01-01', arguments: {{q: q}}}}]}}",
+        "tools.list_tasks.former[0].arguments.q: has this name now; remove it",
+    ),
+    (
+        f"{TASKS}[{{name: a, until: '2099-01-01', arguments: {{old: 5}}}}]}}",
+        "tools.list_tasks.former.0.arguments.old: must be text",
+    ),
 ]
 
 

@@ -16,11 +16,12 @@ from mcp_gateway.catalogue.composite import (
     Literal,
     ValuePath,
 )
-from mcp_gateway.catalogue.tool import Tool, ToolLimits
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.catalogue.validation import make_validator
 from mcp_gateway.manifest.composing.entry import CompositeEntry
 from mcp_gateway.requests.operation import Operation
-from mcp_gateway.schemas.budget import walk
+from mcp_gateway.results.fields import EACH, FieldPath
+from mcp_gateway.schemas.declared import schema_problem
 
 Schema = Mapping[str, Any]
 
@@ -36,9 +37,6 @@ class ComposedParts:
     composite: Composite
     input_schema: dict[str, Any]
     operation: Operation
-    told: str
-    """The calls in words, for people and models."""
-    limits: ToolLimits
     billing: Billing
 
     @property
@@ -48,14 +46,13 @@ class ComposedParts:
 
 
 def compose_calls(
-    entry: CompositeEntry, tools: Mapping[str, Tool], limits: ToolLimits, billing: Billing
+    entry: CompositeEntry, tools: Mapping[str, Tool], billing: Billing
 ) -> ComposedParts:
     """Combine the entry with the tools that it calls.
 
     Args:
         entry: the calls.
         tools: every tool of the manifest that is not composite itself, also those that are not exposed.
-        limits: those of the entry.
         billing: that of the entry, if it has one.
 
     Raises:
@@ -64,18 +61,25 @@ def compose_calls(
     known = [INPUT]
     calls: list[DeclaredCall] = []
     for place, value in enumerate(entry.calls):
-        calls.append(_read_call(f".calls[{place}]", value, tools, known))
+        call = _read_call(f".calls[{place}]", value, tools, known)
+        _require_shown(f".calls[{place}]", call, calls)
+        calls.append(call)
         known.append(value["as"])
     result = {
         name: _read_path(f".result.{name}", path, known) for name, path in entry.result.items()
     } or {call.name: ValuePath(call.name, ()) for call in calls}
     names = [call.tool.name for call in calls]
+    schema = _input_schema(entry, calls)
+    for name, path in result.items():
+        if path.source == INPUT and path.parts[0] not in schema["properties"]:
+            usable = ", ".join(schema["properties"]) or "none"
+            raise UnusableCalls(f".result.{name}: no argument {path.parts[0]!r}; it has {usable}")
+    composite = Composite(tuple(calls), result, sums=not entry.bills)
+    _require_room(composite)
     return ComposedParts(
-        Composite(tuple(calls), result),
-        _input_schema(entry, calls),
+        composite,
+        schema,
         Operation("CALLS", ", ".join(names)),
-        ", ".join(dict.fromkeys(call.tool.title for call in calls)),
-        _limits(calls, limits),
         billing if entry.bills else _sum_billing(calls),
     )
 
@@ -125,7 +129,9 @@ def _read_call(
 
 def _read_path(where: str, text: object, known: Sequence[str]) -> ValuePath:
     path = ValuePath.parse(text) if isinstance(text, str) else None
-    if path is None or not all(path.parts):
+    if path is not None and any(part.endswith("[]") for part in path.parts):
+        raise UnusableCalls(f"{where}: [] is not known here; name a position, such as items.0.id")
+    if path is None or not path.source or not all(path.parts):
         raise UnusableCalls(f"{where}: must be a path such as input.id or tasks.items.0.id")
     if path.source not in known:
         usable = ", ".join(known)
@@ -133,6 +139,34 @@ def _read_path(where: str, text: object, known: Sequence[str]) -> ValuePath:
     if path.source == INPUT and not path.parts:
         raise UnusableCalls(f"{where}: name an argument, such as input.id")
     return path
+
+
+def _require_shown(where: str, call: DeclaredCall, before: Sequence[DeclaredCall]) -> None:
+    """Refuse an argument from a part of an answer that the called tool's `shape` redacts or leaves out.
+
+    The next API would store the placeholder in place of its own value.
+    """
+    shapes = {one.name: one.tool.shape for one in before}
+    for name, source in call.arguments.items():
+        if not isinstance(source, ValuePath):
+            continue
+        origin, parts = source.source, source.parts
+        if origin == ITEM and call.for_each is not None:
+            origin, parts = call.for_each.source, (*call.for_each.parts, EACH, *parts)
+        if (shape := shapes.get(origin)) is None:
+            continue
+        if any(_overlap(parts, field) for field in shape.redact):
+            raise UnusableCalls(f"{where}.arguments.{name}.from: {source} is redacted by `shape`")
+        if shape.fields and not any(_overlap(parts, field) for field in shape.fields):
+            raise UnusableCalls(f"{where}.arguments.{name}.from: {source} is not in `shape.fields`")
+
+
+def _overlap(parts: Sequence[str], field: FieldPath) -> bool:
+    """Tell whether one path leads to, into or around what the other leads to."""
+    return all(
+        part == named or (named == EACH and part.isdecimal())
+        for part, named in zip(parts, field, strict=False)
+    )
 
 
 def _read_literal(where: str, tool: Tool, name: str, value: Any) -> Literal:
@@ -199,8 +233,8 @@ class _Input:
 def _input_schema(entry: CompositeEntry, calls: Sequence[DeclaredCall]) -> dict[str, Any]:
     """Take each argument's schema from the entry, or from the argument of a called tool that it fills."""
     for name, schema in entry.input.items():
-        if any("$ref" in node for node in walk(dict(schema))):
-            raise UnusableCalls(f".input.{name}: has a $ref; write it out")
+        if (problem := schema_problem(schema)) is not None:
+            raise UnusableCalls(f".input.{name}: {problem}")
     found = _Input(entry.input)
     for place, call in enumerate(calls):
         for argument, source in call.arguments.items():
@@ -238,21 +272,16 @@ def _lift(tool: Tool, argument: str, definitions: dict[str, Any]) -> dict[str, A
     return lifted
 
 
-def _limits(calls: Sequence[DeclaredCall], limits: ToolLimits) -> ToolLimits:
-    """Limit the tool so that it calls no other more often than that may be called."""
-    times: dict[str, int] = {}
-    for call in calls:
-        times[call.tool.name] = times.get(call.tool.name, 0) + call.most
-    most = [
-        call.tool.limits.per_minute // times[call.tool.name]
-        for call in calls
-        if call.tool.limits.per_minute is not None
-    ]
-    if most and min(most) < 1:
-        raise UnusableCalls(".calls: one call would exceed `limits.per_minute` of a called tool")
-    if limits.per_minute is not None:
-        most.append(limits.per_minute)
-    return ToolLimits(min(most, default=None), limits.concurrent)
+def _require_room(composite: Composite) -> None:
+    """Refuse calls that a full bucket of a called tool never has room for."""
+    times = composite.times
+    for place, call in enumerate(composite.calls):
+        most = call.tool.limits.per_minute
+        if most is not None and most < times[call.tool.name]:
+            raise UnusableCalls(
+                f".calls[{place}].tool: {call.tool.name} may be called {times[call.tool.name]} times at once, "
+                f"and its `limits.per_minute` is {most}; raise it, or set a lower `most`"
+            )
 
 
 def _sum_billing(calls: Sequence[DeclaredCall]) -> Billing:

@@ -88,8 +88,8 @@ def _collisions(manifests: Sequence[Manifest]) -> Iterator[str]:
     apis = {one.api for one in manifests if one.api}
     searched = any(one.search_above is not None for one in manifests)
     for manifest in manifests:
-        for kind, name in _names(manifest):
-            where = f"{manifest.path}: {kind}.{name.removeprefix(manifest.prefix)}"
+        for kind, name, place in _names(manifest):
+            where = f"{manifest.path}: {place}"
             if (other := seen.setdefault((kind, name), manifest)) is not manifest:
                 fix = "set another uri"
                 if kind != "uri":
@@ -110,15 +110,26 @@ def _collisions(manifests: Sequence[Manifest]) -> Iterator[str]:
                 )
 
 
-def _names(manifest: Manifest) -> Iterator[tuple[str, str]]:
+def _names(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
+    """Yield each name with its kind and its place in the file."""
+
+    def place(kind: str, name: str) -> str:
+        return f"{kind}.{name.removeprefix(manifest.prefix)}"
+
     for entry in manifest.tools:
         if entry.expose:
-            yield "tools", entry.name
-            yield from (("tools", one.name) for one in entry.former)
-    yield from (("prompts", prompt.name) for prompt in manifest.prompts)
-    for resource in manifest.resources:
-        yield from (("resources", resource.name), ("uri", resource.uri))
-    yield from (("skills", skill.name) for skill in manifest.skills)
-    yield from (("events", webhook.name) for webhook in manifest.webhooks)
-    for template in manifest.templates:
-        yield from (("resources", template.name), ("uri", template.uri_template))
+            where = place("tools", entry.name)
+            yield "tools", entry.name, where
+            for number, former in enumerate(entry.former):
+                yield "tools", former.name, f"{where}.former[{number}].name"
+    for prompt in manifest.prompts:
+        yield "prompts", prompt.name, place("prompts", prompt.name)
+    for skill in manifest.skills:
+        yield "skills", skill.name, place("skills", skill.name)
+    for webhook in manifest.webhooks:
+        yield "events", webhook.name, place("events", webhook.name)
+    uris = [(one.name, one.uri) for one in manifest.resources]
+    uris += [(one.name, one.uri_template) for one in manifest.templates]
+    for name, uri in uris:
+        yield "resources", name, place("resources", name)
+        yield "uri", uri, f"{place('resources', name)}.uri"

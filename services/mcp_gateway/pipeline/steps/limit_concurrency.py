@@ -17,7 +17,9 @@ def limit_concurrency(running: RunningCalls) -> Step:
 
 
 async def _count(call: ToolCall, go_on: Next, running: RunningCalls, most: int) -> ToolResult:
-    if not running.begin(call.name, call.caller.tenant_id, most):
+    # Hidden tools that composite tools call may have equal names at two APIs.
+    tool, tenant = f"{call.found.api}:{call.name}", call.caller.tenant_id
+    if not running.begin(tool, tenant, most):
         said = (
             f"Your organisation is already running {most} calls of {call.name}, the most it may run "
             "at once. Nothing was sent. Try again when one of them has ended."
@@ -26,4 +28,4 @@ async def _count(call: ToolCall, go_on: Next, running: RunningCalls, most: int) 
     try:
         return await go_on(call)
     finally:
-        running.end(call.name, call.caller.tenant_id)
+        running.end(tool, tenant)

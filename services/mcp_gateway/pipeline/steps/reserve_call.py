@@ -13,6 +13,7 @@ from gatepost.metering.plans import (
     end_of_month,
     month_of,
 )
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.limits.call_limits import CallLimits, plan_bucket, tool_bucket
 from mcp_gateway.limits.counters import (
     TOTAL,
@@ -91,6 +92,11 @@ def _want(
     buckets: tuple[Bucket, ...] = (plan_bucket(plan),)
     if tool.limits.per_minute is not None:
         buckets += (tool_bucket(tool.name, tool.limits.per_minute),)
+    if tool.composite is not None:
+        times = tool.composite.times
+        buckets += tuple(
+            tool_bucket(name, most, times[name]) for name, most in _called_limits(tool).items()
+        )
     if rate is not None:
         buckets += (rate.bucket_for(tool.most_calls),)
     return Reservation(
@@ -109,6 +115,13 @@ def _want(
         allow_uncounted=plan.allow_uncounted and all(one.source != "credit" for one in quotas),
         intent=intent,
     )
+
+
+def _called_limits(tool: Tool) -> dict[str, int]:
+    """Return the calls a minute of the tools that a composite tool calls, where they have a limit."""
+    calls = () if tool.composite is None else tool.composite.calls
+    limits = {call.tool.name: call.tool.limits.per_minute for call in calls}
+    return {name: most for name, most in limits.items() if most is not None}
 
 
 def _quotas(call: ToolCall, plan: Plan, tenant: TenantPlan | None) -> list[Quota]:
@@ -160,8 +173,11 @@ def _refuse(
             name, most = "minute", plan.per_minute
             allowed = f"{count(most, 'call')} a minute"
         else:
-            name, most = "tool", call.found.limits.per_minute or 0
-            allowed = f"{most} a minute of {call.name}"
+            tool, limited = call.found, refusal.bucket.removeprefix("tool:")
+            name, most = "tool", tool.limits.per_minute or 0
+            if limited != tool.name:
+                most = _called_limits(tool)[limited]
+            allowed = f"{most} a minute of {limited}"
         state = describe_full(name, most, refusal.seconds)
         call.conversation.note_limits([state], state.resets)
         raise RateLimited(f"Your organisation may make {allowed}.", refusal.seconds)

@@ -26,7 +26,11 @@ def validate_arguments(catalogue: Catalogue, now: Now) -> Step:
     The arguments of a call by a former name are validated under their former names and then renamed, so that
     problems name them as the client knows them. After its last day, a former name is refused.
     """
-    purposes = {tool.name: tool.purpose or name_purpose(tool) for tool in catalogue.tools.values()}
+    # Hidden tools that composite tools call may have the names of another API's tools.
+    purposes = {
+        (tool.api, tool.name): tool.purpose or name_purpose(tool)
+        for tool in catalogue.tools.values()
+    }
 
     def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
         tool = call.found
@@ -42,9 +46,10 @@ def validate_arguments(catalogue: Catalogue, now: Now) -> Step:
         return at_once(refuse_arguments(problems, tool.input_schema.get("properties", ())))
 
     def take_purpose(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
-        name = purposes.get(call.found.name, "")
+        tool = call.found
+        name = purposes.get((tool.api, tool.name), "")
         if name in call.arguments:
-            if call.found.purpose:
+            if tool.purpose:
                 call.metrics.purpose = clean_words(call.arguments[name])
             kept = {key: value for key, value in call.arguments.items() if key != name}
             call = call._replace(arguments=kept)

@@ -22,7 +22,7 @@ from gatepost_cli.url import URL
 from mcp_gateway.apis.api import Api
 from mcp_gateway.apis.credential_settings import StaticCredential
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.composite import INPUT, ValuePath
+from mcp_gateway.catalogue.composite import INPUT, LeadsNowhere, ValuePath
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
@@ -35,6 +35,7 @@ from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.steps.bind_claims import bind_claims
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
+from mcp_gateway.pipeline.steps.composing.make_calls import missing_claim
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
 from mcp_gateway.pipeline.upstream import Upstream
 from mcp_gateway.remote.messages import STATELESS, Protocol
@@ -144,6 +145,8 @@ class _DryRun:
             raise click.ClickException(
                 "\n".join(f"{one.argument}: {one.message}".removeprefix(": ") for one in problems)
             )
+        if (missing := missing_claim(self.caller, tool.composite)) is not None:
+            raise click.ClickException(f"The token needs the claim {missing}; give it by --claim")
         lines: list[str] = []
         for call in tool.composite.calls:
             lines += [""] if lines else []
@@ -158,7 +161,10 @@ class _DryRun:
                 if isinstance(path, ValuePath) and path.source != INPUT
             }
             if not open_paths:
-                lines += self.describe(call.tool, call.fill({INPUT: arguments}))
+                try:
+                    lines += self.describe(call.tool, call.fill({INPUT: arguments}))
+                except LeadsNowhere as problem:
+                    raise click.ClickException(f"{problem}. {call.tool.name} needs it") from None
                 continue
             lines.append(call.tool.target)
             lines += [f"# {name} comes from {path}" for name, path in open_paths.items()]

@@ -201,6 +201,31 @@ def test_the_calls_of_a_composite_tool_are_shown_as_far_as_they_are_known(review
     assert "limt: unknown argument" in refused.output
 
 
+def test_a_composite_call_that_would_be_refused_is_refused_before_any_request_is_shown(
+    review: Any,
+) -> None:
+    review.tools = (
+        BOUND
+        + """
+  find_tasks:
+    description: List tasks.
+    input: {page: {type: object, properties: {title: {type: string}}}}
+    calls:
+      - {as: task, tool: create_task, arguments: {title: {from: input.page.title}}}
+      - {as: tasks, tool: list_tasks}
+  create_task: {operation: createTask}
+"""
+    )
+    missing = review.run("dry-run", "find_tasks", '{"page": {}}')
+    assert missing.exit_code == 1
+    assert "input.page.title leads to no value. create_task needs it" in missing.output
+    claim = review.run(
+        *("dry-run", "find_tasks", '{"page": {"title": "x"}}', "--claim", "tenant_id=")
+    )
+    assert claim.exit_code == 1
+    assert "The token needs the claim tenant_id; give it by --claim" in claim.output
+
+
 def test_a_composite_tool_is_listed_shown_and_linted(review: Any) -> None:
     review.tools += COMPOSITE
     assert "CALLS list_tasks, create_task" in review.run("list").output

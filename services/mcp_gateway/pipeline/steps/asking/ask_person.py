@@ -75,7 +75,7 @@ async def _confirm_by_policy(call: ToolCall, wanted: Confirmation) -> None:
     if wanted == "never":
         return
     try:
-        await _confirm(call, f"Allow this: {call.found.title}?")
+        await _confirm(call, f"Allow this: {call.found.asked_title}?")
     except CannotAsk:
         if wanted == "always":
             raise

@@ -85,7 +85,7 @@ async def _wait(call: ToolCall, go_on: Next, ask_for_approval: AskForApproval) -
 async def _tell_person(call: ToolCall) -> bool:
     """Tell the person that the admins were asked; return whether they let the call go on."""
     text = (
-        f"An admin of your organisation must approve this call: {call.found.title}. The admins were "
+        f"An admin of your organisation must approve this call: {call.found.asked_title}. The admins were "
         "asked by mail. Continue once one of them has approved it."
     )
     asked = ask_to_wait(text)

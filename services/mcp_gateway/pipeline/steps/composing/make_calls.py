@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.composite import INPUT, ITEM, Composite, DeclaredCall, LeadsNowhere
 from mcp_gateway.http_client.port import UNANSWERED, HttpResponse
+from mcp_gateway.limits.call_limits import CallLimits
+from mcp_gateway.limits.states import count
 from mcp_gateway.pipeline.bindable_claims import resolve_claim
 from mcp_gateway.pipeline.call import (
     CallMetrics,
@@ -21,10 +24,11 @@ from mcp_gateway.pipeline.call import (
     skipped,
     tool_error,
 )
+from mcp_gateway.pipeline.describe_call import outcome_of
 from mcp_gateway.pipeline.steps.composing.keep_answer import Kept, keep_answer
 from mcp_gateway.results.answer import Answer
 from mcp_gateway.results.exact import write_json
-from mcp_gateway.work.worker import LONG, Worker
+from mcp_gateway.work.worker import LONG
 
 MOST_BYTES = 4 << 20
 """Bytes of all answers together."""
@@ -50,8 +54,7 @@ class Composing:
     """Composes steps."""
     shape: Step
     """Shapes the answer."""
-    worker: Worker
-    """Reads and writes long answers."""
+    limits: CallLimits
     now: Now
 
 
@@ -72,9 +75,11 @@ def make_calls(catalogue: Catalogue, composing: Composing) -> Step:
 
 
 async def _make(composing: Composing, call: ToolCall, composite: Composite) -> ToolResult:
-    if (missing := _missing_claim(call, composite)) is not None:
+    if (missing := missing_claim(call.caller, composite)) is not None:
         said = f"This tool needs the claim {missing}, which this connection does not have. Nothing was done."
         return tool_error(said, reason="claim_missing")
+    if composite.sums:
+        call.metrics.units = 0
     until = composing.now() + timedelta(seconds=call.found.deadline)
     run = _Run(composing, call, until)
     try:
@@ -111,16 +116,18 @@ class _Run:
                     arguments = declared.fill({**self.known, ITEM: item})
                     answer.append(await self._send(declared, arguments, f".i{place}"))
         except LeadsNowhere as problem:
-            said = (
-                f"{problem} leads to no value, which {declared.tool.name} needs. It was not called."
-            )
+            said = f"{problem}. {declared.tool.name} needs it, and was not called."
             raise _Stopped(declared, tool_error(said, reason="path_missing")) from None
         self.known[declared.name] = self._kept[declared.name] = answer
 
     async def answer(self, value: Mapping[str, Any]) -> ToolResult:
         """Shape an answer made of those of the calls."""
         write = partial(write_json, value)
-        body = await self._composing.worker.run(write) if self._size > LONG else write()
+        try:
+            body = await self._composing.limits.worker.run(write) if self._size > LONG else write()
+        except ValueError:
+            said = "The answers are nested too deeply to show them."
+            return tool_error(said, reason="unshapeable", decision="failed")
         response = HttpResponse(200, "application/json", body)
         if self._call.metrics.trace is not None:
             self._call.metrics.trace.note_answer(response)
@@ -145,20 +152,32 @@ class _Run:
             lines.append(f"Not made: {', '.join(one.name for one in after)}.")
         content, meta = [{"type": "text", "text": "\n".join(lines)}], result.meta
         if made and self._kept:
-            shaped = await self.answer({"made": self._kept})
+            shaped = await self.answer(self._so_far(composite))
             content, meta = content + shaped.content, shaped.meta
         if not sent:
             return result._replace(content=content, meta=meta)
         status = self._call.metrics.status
         return result._replace(content=content, meta=meta, decision="failed", status=status)
 
+    def _so_far(self, composite: Composite) -> Mapping[str, Any]:
+        """Return the answers of the calls that were made.
+
+        The fields that `shape` and the model name are fields of the tool's own answer, so these choose from it.
+        """
+        if self._call.found.compiled_shape.edit is None and not self._call.fields:
+            return {"made": self._kept}
+        return composite.select({INPUT: self._call.arguments, **self._kept})
+
     async def _send(self, declared: DeclaredCall, arguments: Mapping[str, Any], item: str) -> Any:
+        if self._composing.limits.is_revoked(self._call.caller):
+            said = f"This connection was ended before {declared.tool.name} was called."
+            raise _Stopped(declared, tool_error(said, reason="connection_ended"))
         left = (self._until - self._composing.now()).total_seconds()
         if left <= 0:
             said = f"The time for this call was over before {declared.tool.name} was called."
             raise _Stopped(declared, tool_error(said, reason="too_slow", decision="failed"))
         kept: list[Kept] = []
-        keep = keep_answer(self._composing.shape, self._composing.worker, kept.append)
+        keep = keep_answer(self._composing.shape, self._composing.limits.worker, kept.append)
         send = self._composing.chain((*self._composing.steps, keep))
         outer = self._call.metrics
         inner = ToolCall(
@@ -171,9 +190,13 @@ class _Run:
             tool=declared.tool,
             waited=max(0.0, declared.tool.deadline - left),
         )
+        result = None
         try:
             result = await send(inner)
         finally:
+            outcome = "success" if kept else outcome_of(inner, result)
+            if outer.units is not None:
+                outer.units += declared.tool.billing.due(outcome)
             outer.sent = outer.sent or inner.metrics.sent
             outer.calls_made += inner.metrics.sent
             outer.seconds += inner.metrics.seconds
@@ -191,12 +214,12 @@ class _Run:
         return answer.value
 
 
-def _missing_claim(call: ToolCall, composite: Composite) -> str | None:
+def missing_claim(caller: AccessClaims, composite: Composite) -> str | None:
     """Return a claim that some call needs and the token does not have; known before anything is sent."""
     for declared in composite.calls:
         tool = declared.tool
         for claim in (*tool.bindings.values(), *(check.claim for check in tool.checks)):
-            if not resolve_claim(call.caller, claim):
+            if not resolve_claim(caller, claim):
                 return claim
     return None
 
@@ -217,7 +240,7 @@ def _items_of(declared: DeclaredCall, known: Mapping[str, Any]) -> list[Any]:
 
 
 def _describe(declared: DeclaredCall, times: int) -> str:
-    many = f", {times} times" if declared.for_each is not None else ""
+    many = f", {count(times, 'time')}" if declared.for_each is not None else ""
     effect = "reads" if declared.tool.read_only else "changes data"
     return f"{declared.name} ({declared.tool.name}, {effect}{many})"
 
