@@ -259,7 +259,12 @@ _MEMBER: _Schema = {
 }
 _STATES: _Schema = {
     "type": "array",
-    "items": {"type": ["string", "boolean", "integer"]},
+    "items": {
+        "type": ["string", "boolean", "integer"],
+        # Empty text stands for an answer without a state.
+        "minLength": 1,
+        "errorMessage": "must be a text, a whole number, true or false",
+    },
     "minItems": 1,
     "errorMessage": "must be a list of states, such as [queued, running]",
 }

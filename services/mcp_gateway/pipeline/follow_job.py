@@ -1,9 +1,11 @@
 """Ask an API about the jobs that calls started: their state, their result, and their end.
 
 The gateway stores nothing about a job. Each request carries the caller's own identity and passes the
-same steps as a call: bound claims, breaker and bulkhead, credentials, checks of the answer, shape.
+same steps as a call: bound claims, the tool's limits, breaker and bulkhead, credentials, checks of the
+answer, shape.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ import structlog
 
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
+from gatepost.metering.call_event import Decision
 from gatepost.scopes import covers
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.jobs.job import JobStatus
@@ -28,7 +31,9 @@ from mcp_gateway.pipeline.steps.bind_claims import bind_claims
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
 from mcp_gateway.pipeline.steps.check_response import check_response
 from mcp_gateway.pipeline.steps.guard_upstream import guard_upstream
+from mcp_gateway.pipeline.steps.jobs.limit_questions import limit_questions
 from mcp_gateway.pipeline.steps.jobs.read_job import read_job
+from mcp_gateway.pipeline.steps.limit_concurrency import limit_concurrency
 from mcp_gateway.pipeline.steps.limit_refused_calls import count_against_rate
 from mcp_gateway.pipeline.steps.record_call import Recording
 from mcp_gateway.pipeline.steps.shape_result import shape_result
@@ -39,7 +44,12 @@ from mcp_gateway.upstream.retries import Wait
 log = structlog.get_logger()
 _GONE = frozenset({404, 410})
 _LATER = frozenset({408, 425, 429})
-_BUSY = frozenset({*UNANSWERED, "breaker_open", "no_place", "no_credential"})
+_BUSY = frozenset(
+    {
+        *(*UNANSWERED, "breaker_open", "no_place", "no_credential"),
+        *("rate_limited", "too_many_at_once"),
+    }
+)
 
 
 class JobCall(NamedTuple):
@@ -64,14 +74,7 @@ class JobView:
     """`failed` means that the job can't be followed: a failed job is `completed` with an error."""
     message: str = ""
     result: ToolResult | None = None
-    """The result of a completed job."""
-
-    def as_result(self) -> ToolResult:
-        """Return what a client reads that waited for the end."""
-        if self.result is not None:
-            return self.result
-        said = self.message or ("The job was cancelled." if self.status == "cancelled" else "")
-        return tool_error(said, reason=f"job_{self.status}", decision="failed")
+    """The result of a completed job, or the error because of which a job can't be followed."""
 
 
 class FollowJobs:
@@ -107,6 +110,8 @@ class FollowJobs:
         self._now = now
         steps: tuple[Step, ...] = (
             bind_claims,
+            limit_questions(limits),
+            limit_concurrency(limits.running),
             guard_upstream(guards, now),
             call_upstream(upstreams),
             check_response(limits.worker),
@@ -124,13 +129,20 @@ class FollowJobs:
         """Whether a tool of the catalogue starts jobs."""
         return self._catalogue.starts_jobs
 
-    def find(self, caller: AccessClaims, name: str) -> Tool | None:
-        """Return a tool that starts jobs, if the caller may still use it."""
+    def find(
+        self, caller: AccessClaims, name: str, arguments: Mapping[str, Any]
+    ) -> tuple[Tool, Mapping[str, Any]] | None:
+        """Return a tool that starts jobs, if the caller may still use it, and the arguments of the start.
+
+        Both may have other names than at the start.
+        """
         tool = self._catalogue.tools.get(name)
+        if tool is None and (found := self._catalogue.former.get(name)) is not None:
+            tool, arguments = found[0], found[1].rename(arguments)
         if tool is None or tool.task is None:
             return None
-        allowed = name in self._catalogue.usable(caller.allowed_tools)
-        return tool if allowed and covers(caller.scopes, tool.scope) else None
+        allowed = tool.name in self._catalogue.usable(caller.allowed_tools)
+        return (tool, arguments) if allowed and covers(caller.scopes, tool.scope) else None
 
     async def count(
         self, caller: AccessClaims, conversation: Conversation, tool: Tool | None
@@ -155,14 +167,17 @@ class FollowJobs:
 
         Args:
             about: the job.
-            record: whether a delivered result leaves a call event.
+            record: whether what ends the task leaves a call event.
         """
         task = about.tool.task
         assert task is not None  # noqa: S101 - `find` returns no other tool
         call = self._call(about, task.status, "")
         seen = await self._run(self._look[about.tool.name], call)
         if seen.is_error:
-            return _explain(seen)
+            view = _explain(seen)
+            if record and view.status == "failed":
+                self._record(call, seen)
+            return view
         job = seen.job
         if job is None:
             return JobView("working", "The API's answer does not tell the state of its job.")
@@ -196,7 +211,11 @@ class FollowJobs:
         if task.cancel is None:
             return None
         call = self._call(about, task.cancel, "")
-        result = await self._run(self._ask, call)
+        try:
+            result = await self._run(self._ask, call)
+        except asyncio.CancelledError:  # the client has gone, and the job may have been cancelled
+            self._record(call, None)
+            raise
         self._record(call, result)
         if not result.is_error or result.status in {*_GONE, 409}:
             return None
@@ -226,9 +245,12 @@ class FollowJobs:
             said = f"The gateway could not ask the API. Call id: {call.id}"
             return tool_error(said, reason="gateway_error", decision="failed")
 
-    def _record(self, call: ToolCall, result: ToolResult) -> None:
+    def _record(self, call: ToolCall, result: ToolResult | None) -> None:
+        """Record a question; `result` is None if its client left before there was one."""
         seconds = (self._now() - call.metrics.started).total_seconds()
-        described = (result.decision, result.reason, result.error)
+        described: tuple[Decision, str, str] = ("failed", "cancelled", "")
+        if result is not None:
+            described = (result.decision, result.reason, result.error)
         event = describe_call(call, self._recording.resource, call.tool, seconds, described, result)
         self._recording.count_call(event, known=True)
         self._recording.record(event)
@@ -247,8 +269,10 @@ def _explain(result: ToolResult) -> JobView:
     if _is_busy(result):
         return JobView("working", _text_of(result))
     if result.reason == "upstream_status" and result.status in _GONE:
-        return JobView("failed", "The API no longer knows this job.")
-    return JobView("failed", _text_of(result))
+        return JobView("failed", "The API no longer knows this job.", result)
+    # What the question did not do, the start has done.
+    said = _text_of(result).removesuffix(" Nothing was done.")
+    return JobView("failed", f"The gateway can't follow the API's job. {said}", result)
 
 
 def _text_of(result: ToolResult) -> str:

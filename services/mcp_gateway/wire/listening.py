@@ -17,6 +17,7 @@ from mcp_gateway.wire.conversation import MessageSink, OpenSink, write_notificat
 from mcp_gateway.wire.features import LONGEST_URI
 from mcp_gateway.wire.jsonrpc import RATE_LIMITED, RpcError
 from mcp_gateway.wire.server import Server
+from mcp_gateway.wire.tasks import require_declared
 
 LISTEN = "subscriptions/listen"
 SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId"
@@ -38,9 +39,13 @@ async def listen(
     The stream ends when the token does, when the process stops, or when the client leaves.
 
     Raises:
-        RpcError: `-32602` for a malformed filter, `RATE_LIMITED` if there is no room.
+        RpcError: `-32602` for a malformed filter, `RATE_LIMITED` if there is no room, `-32021` if the
+            client wants news of tasks and did not declare the extension (SEP-2663); with it, it is
+            granted none and asks.
     """
     lists, uris = _read_filter(server, params)
+    if server.jobs.any and params["notifications"].get("taskIds") is not None:
+        require_declared(params)
     if sink is None:
         said = (
             f"{LISTEN} is answered with a stream: send Accept: application/json, text/event-stream"

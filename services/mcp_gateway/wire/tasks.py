@@ -1,11 +1,12 @@
 """Tasks over the jobs of the API (extension `io.modelcontextprotocol/tasks`, SEP-2663).
 
-The gateway stores no task. A task's id is the job's, sealed with whose it is and until when, so that
-any process answers any question about it, also after a restart. Whatever is wrong with an id, the answer
-is the same.
+The gateway stores no task. A task's id is the job's, encrypted with whose it is and until when, so that
+any process answers any question about it, also after a restart. Clients and proxies, which read it in a
+header, learn nothing from it. Whatever is wrong with an id, the answer is the same.
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +34,8 @@ _LONGEST = 4096
 """Characters of a task's id, which clients repeat in a header."""
 
 Members = dict[str, Any]
+_Lives = tuple[int, int]
+"""When a task began and when it ends, in Unix seconds."""
 
 
 def write_created(server: Server, caller: AccessClaims, job: Job) -> Members | None:
@@ -46,7 +49,7 @@ def write_created(server: Server, caller: AccessClaims, job: Job) -> Members | N
     if job.id is None or tool is None or tool.task is None:
         return None
     now = int(server.now().timestamp())
-    sealed = server.sealer.seal(
+    sealed = server.sealer.encrypt(
         _PURPOSE,
         {
             "tool": job.tool,
@@ -64,7 +67,7 @@ def write_created(server: Server, caller: AccessClaims, job: Job) -> Members | N
     status = "completed" if job.status == "failed" else job.status
     return {
         "resultType": "task",
-        **_describe(sealed, status, job.message, tool.task, now, now),
+        **_describe(sealed, status, job.message, tool.task, (now, now + tool.task.ttl), now),
     }
 
 
@@ -75,8 +78,8 @@ async def get_task(server: Server, incoming: Incoming) -> Members:
         RpcError: `-32021` without the capability, `-32602` if the caller has no such task.
         RateLimited: the tenant asks too often.
     """
-    about, began = await _open(server, incoming)
-    return _view(server, about, incoming.params["taskId"], began, await server.jobs.look(about))
+    about, lives = await _open(server, incoming)
+    return _view(server, about, incoming.params["taskId"], lives, await server.jobs.look(about))
 
 
 async def update_task(server: Server, incoming: Incoming) -> Members:
@@ -99,32 +102,45 @@ async def cancel_task(server: Server, incoming: Incoming) -> Members:
     return {}
 
 
-async def _open(server: Server, incoming: Incoming) -> tuple[JobCall, int]:
-    """Return the job of the named task, and the time of its start (Unix seconds)."""
-    if not server.jobs.any:
-        raise RpcError(METHOD_NOT_FOUND, f"Method not found: {incoming.method}")
-    if not declares_tasks(incoming.params["_meta"][CLIENT_CAPABILITIES_META_KEY]):
+def require_declared(params: Mapping[str, Any]) -> None:
+    """Refuse a request for a task of a client that did not declare the extension.
+
+    Raises:
+        RpcError: `-32021`.
+    """
+    if not declares_tasks(params["_meta"][CLIENT_CAPABILITIES_META_KEY]):
         needed: Members = {"requiredCapabilities": {"extensions": {TASKS: {}}}}
         said = f"The client did not declare the extension {TASKS}"
         raise RpcError(MISSING_REQUIRED_CLIENT_CAPABILITY, said, needed)
+
+
+async def _open(server: Server, incoming: Incoming) -> tuple[JobCall, _Lives]:
+    """Return the job of the named task, and when the task lives."""
+    if not server.jobs.any:
+        raise RpcError(METHOD_NOT_FOUND, f"Method not found: {incoming.method}")
+    require_declared(incoming.params)
     task_id = incoming.params.get("taskId")
     if not isinstance(task_id, str):
         raise RpcError(INVALID_PARAMS, "params.taskId must be a string")
     caller = incoming.caller
-    state = server.sealer.open(_PURPOSE, task_id) if len(task_id) <= _LONGEST else None
-    tool = None if state is None else _find_tool(server, caller, state)
+    state = server.sealer.decrypt(_PURPOSE, task_id) if len(task_id) <= _LONGEST else None
+    found = None if state is None else _find(server, caller, state)
     # Counted in any case, so that guessing costs as much as asking.
-    await server.jobs.count(caller, incoming.conversation, tool)
-    if state is None or tool is None:
+    await server.jobs.count(caller, incoming.conversation, None if found is None else found[0])
+    if state is None or found is None:
         raise RpcError(INVALID_PARAMS, "Task not found")
     about = JobCall(
-        incoming.call_id, caller, tool, state["job"], state["with"], incoming.conversation
+        incoming.call_id, caller, found[0], state["job"], found[1], incoming.conversation
     )
-    return about, state["at"]
+    return about, (state["at"], state["until"])
 
 
-def _find_tool(server: Server, caller: AccessClaims, state: Members) -> Tool | None:
-    """Return the tool that started a job, if the job is the caller's and may still be asked about."""
+def _find(
+    server: Server, caller: AccessClaims, state: Members
+) -> tuple[Tool, Mapping[str, Any]] | None:
+    """Return the tool that started a job and the arguments, if the job is the caller's and may still be
+    asked about.
+    """
     if (
         state["whose"] != _owner(caller)
         or state["until"] <= server.now().timestamp()
@@ -132,14 +148,14 @@ def _find_tool(server: Server, caller: AccessClaims, state: Members) -> Tool | N
         or not contains(caller.data_scope, parse_data_scope(state["data"]))
     ):
         return None
-    return server.jobs.find(caller, state["tool"])
+    return server.jobs.find(caller, state["tool"], state["with"])
 
 
-def _view(server: Server, about: JobCall, task_id: str, began: int, seen: JobView) -> Members:
+def _view(server: Server, about: JobCall, task_id: str, lives: _Lives, seen: JobView) -> Members:
     task = about.tool.task
     assert task is not None  # noqa: S101 - the tool starts jobs
     now = int(server.now().timestamp())
-    members = _describe(task_id, seen.status, seen.message, task, began, now)
+    members = _describe(task_id, seen.status, seen.message, task, lives, now)
     if seen.status == "completed" and seen.result is not None:
         members["result"] = result_members(seen.result)
     elif seen.status == "failed":
@@ -147,13 +163,16 @@ def _view(server: Server, about: JobCall, task_id: str, began: int, seen: JobVie
     return members
 
 
-def _describe(task_id: str, status: str, message: str, task: Task, began: int, now: int) -> Members:
+def _describe(
+    task_id: str, status: str, message: str, task: Task, lives: _Lives, now: int
+) -> Members:
+    began, until = lives
     described: Members = {
         "taskId": task_id,
         "status": status,
         "createdAt": _moment(began),
         "lastUpdatedAt": _moment(now),
-        "ttlMs": task.ttl * 1000,
+        "ttlMs": (until - began) * 1000,
         "pollIntervalMs": task.poll * 1000,
     }
     return {**described, "statusMessage": message} if message else described

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -17,31 +18,43 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.text(max_size=12))
-def test_a_value_opens_for_its_purpose_and_no_other(value: Any, purpose: str) -> None:
-    sealed = SEALER.seal(purpose, [value])
+WAYS = ((SEALER.seal, SEALER.open), (SEALER.encrypt, SEALER.decrypt))
+EITHER_WAY = pytest.mark.parametrize(("close", "open_"), WAYS, ids=["sealed", "encrypted"])
+
+
+@EITHER_WAY
+@given(value=JSON, purpose=st.text(max_size=12))
+def test_a_value_opens_for_its_purpose_and_no_other(
+    close: Any, open_: Any, value: Any, purpose: str
+) -> None:
+    sealed = close(purpose, [value])
     assert sealed.isascii()
-    assert SEALER.open(purpose, sealed) == [value]
-    assert SEALER.open(f"{purpose}x", sealed) is None
+    assert open_(purpose, sealed) == [value]
+    assert open_(f"{purpose}x", sealed) is None
 
 
-@given(JSON, st.data())
-def test_no_changed_text_opens(value: Any, data: st.DataObject) -> None:
-    sealed = SEALER.seal("p", [value])
+@EITHER_WAY
+@given(value=JSON, data=st.data())
+def test_no_changed_text_opens(close: Any, open_: Any, value: Any, data: st.DataObject) -> None:
+    sealed = close("p", [value])
     place = data.draw(st.integers(0, len(sealed)))
     put = data.draw(st.text("ABCxyz019-_=~é", max_size=3))
     cut = data.draw(st.integers(0, 3))
     changed = sealed[:place] + put + sealed[place + cut :]
     assume(changed != sealed)
-    assert SEALER.open("p", changed) is None
+    assert open_("p", changed) is None
 
 
-@given(st.text(max_size=200))
-def test_no_foreign_text_opens(text: str) -> None:
-    assert SEALER.open("p", text) is None
+@EITHER_WAY
+@given(text=st.text(max_size=200))
+def test_no_foreign_text_opens(close: Any, open_: Any, text: str) -> None:
+    assert open_("p", text) is None
+    assert open_("p", close("p", text)) == text
 
 
 def test_replicas_with_one_signing_key_open_each_others_values_and_nobody_else_does() -> None:
-    sealed = Sealer.of(KEY).seal("p", [1])
-    assert Sealer.of(KEY).open("p", sealed) == [1]
-    assert Sealer.of(OTHER_KEY).open("p", sealed) is None
+    one, same, other = Sealer.of(KEY), Sealer.of(KEY), Sealer.of(OTHER_KEY)
+    assert same.open("p", one.seal("p", [1])) == [1]
+    assert other.open("p", one.seal("p", [1])) is None
+    assert same.decrypt("p", one.encrypt("p", [1])) == [1]
+    assert other.decrypt("p", one.encrypt("p", [1])) is None

@@ -299,11 +299,13 @@ async def test_an_id_that_the_gateway_did_not_write_is_not_a_task_a326(
 ) -> None:
     task_id = (await client.start())["taskId"]
     key = load_signing_key(client.world.settings.signing_key)
-    sealed_for_another_purpose = Sealer.of(key).seal("requestState", {"tool": "create_report"})
-    of_another_key = Sealer(b"0" * 32).seal("task", {"tool": "create_report"})
+    state = {"tool": "create_report"}
+    for_another_purpose = Sealer.of(key).encrypt("requestState", state)
+    of_another_key = Sealer(b"0" * 32).encrypt("task", state)
+    only_sealed = Sealer.of(key).seal("task", state)
     forged = (
         *("", "job 7", task_id[:-1], f"{task_id}A", task_id.swapcase(), "A" * 5000),
-        *(sealed_for_another_purpose, of_another_key),
+        *(for_another_purpose, of_another_key, only_sealed),
     )
     for one in forged:
         assert await client.get(one) == NOT_FOUND

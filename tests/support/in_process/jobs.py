@@ -1,6 +1,7 @@
 """An API with jobs behind an in-process gateway, and a client that follows them as tasks."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import httpx2
 import orjson
+import yaml
 
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.requests.request import HttpRequest
@@ -22,8 +24,9 @@ FOLLOWS = {
 
 @dataclass
 class JobsApi:
-    """One job, whose state a test decides."""
+    """One job, whose id and state a test decides."""
 
+    id: Any = "job 7"
     state: Any = "running"
     progress: str = "half of it"
     tenant_id: str = "org_acme"
@@ -47,7 +50,7 @@ class JobsApi:
             return HttpResponse(self.confirms, "application/json", b"")
         if request.url.endswith("/result"):
             return _json(200, {**self.result, "tenant_id": self.tenant_id})
-        job = {"id": "job 7", "state": self.state, "progress": self.progress}
+        job = {"id": self.id, "state": self.state, "progress": self.progress}
         return _json(
             202 if request.method == "POST" else 200, {"job": job, "tenant_id": self.tenant_id}
         )
@@ -58,6 +61,22 @@ class JobsApi:
         return [
             f"{one.method} {one.url.removeprefix('http://127.0.0.1:8402')}" for one in self.requests
         ]
+
+
+@dataclass
+class HeldApi:
+    """The same API, which answers questions when a test lets it."""
+
+    api: JobsApi
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    proceed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
+        """Answer a start at once, and anything else when it may."""
+        if request.method != "POST":
+            self.asked.set()
+            await self.proceed.wait()
+        return self.api(request)
 
 
 @dataclass
@@ -91,10 +110,25 @@ class Follower:
         return dict(answer.get("result") or answer["error"])
 
 
+Tools = dict[str, Any]
+"""The tools of a manifest, by name."""
+
+
+def write_jobs(folder: Path, change: Callable[[Tools], object] = lambda _: None) -> Path:
+    """Write the manifest with changed tools, and its document."""
+    manifest = yaml.safe_load((API / "jobs-tools.yaml").read_text())
+    change(manifest["tools"])
+    (folder / "jobs.yaml").write_bytes((API / "jobs.yaml").read_bytes())
+    (folder / "tools.yaml").write_text(yaml.safe_dump(manifest))
+    return folder / "tools.yaml"
+
+
 @asynccontextmanager
-async def following(folder: Path, **changes: Any) -> AsyncIterator[Follower]:
+async def following(
+    folder: Path, *, manifest: Path = API / "jobs-tools.yaml", **changes: Any
+) -> AsyncIterator[Follower]:
     """Open a gateway in front of the API with jobs."""
-    async with a_world(folder, manifest=API / "jobs-tools.yaml", **changes) as world:
+    async with a_world(folder, manifest=manifest, **changes) as world:
         world.api.answer = api = JobsApi()
         yield Follower(world, api)
 

@@ -8,6 +8,7 @@ from gatepost.scopes import covers, parse_scope
 from mcp_gateway.catalogue.jobs.job import STATUSES, JobFields, name_state
 from mcp_gateway.catalogue.jobs.task import JobTool, Task
 from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.manifest.schema import POLL, TTL
 from mcp_gateway.manifest.tasks.entry import ASKED, TaskEntry
 
 
@@ -27,6 +28,17 @@ def task_problems(source: Mapping[str, Any]) -> Iterator[str]:
                 other not in tools or other == name or "calls" in tools[other]
             ):
                 yield f"{where}.{key}: {other} is not another tool of this manifest that makes one request"
+        if task.get("poll", POLL) >= task.get("ttl", TTL):
+            yield f"{where}.poll: must be shorter than `ttl`, after which nobody can ask"
+        app = value.get("app")
+        if app is not None and "form" not in (
+            app,
+            app.get("view") if isinstance(app, dict) else "",
+        ):
+            yield (
+                f"tools.{name}.app: a table or a card can't show the result of a job; give it to the "
+                "tool that gets the result"
+            )
         seen: set[str] = set()
         for status in STATUSES:
             for state in map(name_state, task["states"].get(status, ())):
@@ -71,6 +83,8 @@ def join_task(tool: Tool, entry: TaskEntry, tools: Mapping[str, Tool]) -> tuple[
 def _refuse(key: str, asked: Tool, tool: Tool) -> str:
     if key != "cancel" and not asked.read_only:
         return f"{asked.name} changes data; name a tool that only reads"
+    if key == "cancel" and asked.read_only:
+        return f"{asked.name} only reads; name a tool that ends the job"
     if asked.confirm is not None or asked.inputs or asked.approval:
         return f"{asked.name} asks somebody before each call; the gateway can't ask here"
     # Whoever may start a job follows and ends it, with the permission for the start.

@@ -4,6 +4,8 @@ Each rule is a function in a file of the same name.
 """
 
 from mcp_gateway.review.lint.annotations import annotations
+from mcp_gateway.review.lint.answers.job_fields import job_fields
+from mcp_gateway.review.lint.answers.tenant_checks import tenant_checks
 from mcp_gateway.review.lint.argument_descriptions import argument_descriptions
 from mcp_gateway.review.lint.credential_arguments import credential_arguments
 from mcp_gateway.review.lint.descriptions import descriptions
@@ -15,7 +17,6 @@ from mcp_gateway.review.lint.pagination import pagination
 from mcp_gateway.review.lint.passwords import passwords
 from mcp_gateway.review.lint.stale_entries import stale_entries
 from mcp_gateway.review.lint.tenant_arguments import tenant_arguments
-from mcp_gateway.review.lint.tenant_checks import tenant_checks
 from mcp_gateway.review.lint.token_cost import token_cost
 from mcp_gateway.review.lint.verb_noun import verb_noun
 
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     hidden_characters,
     annotations,
     lifecycle,
+    job_fields,
     stale_entries,
     verb_noun,
     descriptions,

@@ -237,3 +237,29 @@ def test_a_name_or_value_with_hidden_characters_is_an_error_that_shows_them(
     assert line.startswith("error: create_task: hidden_characters: ")
     assert json.dumps(HIDDEN)[1:-1] in line
     assert result.exit_code == 1
+
+
+def test_fields_and_states_of_a_job_that_the_document_does_not_have_are_found(review: Any) -> None:
+    states = {"type": "string", "enum": ["running", "done"]}
+    job = {"type": "object", "properties": {"id": TEXT, "state": states, "at": {"type": "object"}}}
+    answer = {"200": {"content": {"application/json": {"schema": job}}}}
+    review.operation("/tasks", "post")["responses"] = answer
+    review.api["paths"]["/tasks/{id}"]["get"] = {"operationId": "getTask", "responses": answer}
+
+    def lint(task: str) -> list[str]:
+        review.tools = (
+            f"  create_task: {{operation: createTask, task: {{status: get_task, {task}}}}}\n"
+            "  get_task: {operation: getTask, expose: false}"
+        )
+        found = review.run("lint").output.splitlines()
+        return [line for line in found if "job_fields" in line]
+
+    head = "warning: create_task: job_fields: task."
+    assert lint("id: id, state: state, message: at.all, states: {completed: [done]}") == []
+    assert lint("id: key, state: stat, message: at, states: {completed: [true]}") == [
+        f"{head}id: the documented answer of create_task does not have key; it has at, id, state",
+        f"{head}state: the documented answer of get_task does not have stat; did you mean state?",
+    ]
+    assert lint("id: id, state: state, states: {completed: [Done]}") == [
+        f"{head}states: 'Done' is not a documented state of a job; the document has running, done"
+    ]

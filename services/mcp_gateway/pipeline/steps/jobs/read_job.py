@@ -7,6 +7,7 @@ from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.jobs.job import JobFields
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, skipped
 from mcp_gateway.results.answer import Answer, TooMuch, read_answer
+from mcp_gateway.results.instructions import find_instructions
 from mcp_gateway.work.worker import Worker, takes_long
 
 
@@ -51,6 +52,9 @@ async def _read(call: ToolCall, go_on: Next, fields: JobFields, worker: Worker) 
     if answer is None:
         return await go_on(call)
     job = fields.read(answer.value)
+    if call.found.compiled_shape.guard == "block" and find_instructions(f"{job.id} {job.message}"):
+        # The guard of the shape does not see fields that the shape leaves out.
+        job = job._replace(id=None, message="")
     result = await go_on(call.with_answer(answer))
     return result if result.is_error else result._replace(job=job)
 

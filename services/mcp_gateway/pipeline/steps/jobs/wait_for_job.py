@@ -9,8 +9,8 @@ from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.jobs.job import Job
 from mcp_gateway.catalogue.jobs.task import Task
-from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, skipped
-from mcp_gateway.pipeline.follow_job import FollowJobs, JobCall
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, skipped, tool_error
+from mcp_gateway.pipeline.follow_job import FollowJobs, JobCall, JobView
 
 
 def wait_for_job(jobs: FollowJobs, catalogue: Catalogue, now: Now) -> Step:
@@ -50,7 +50,7 @@ def wait_for_job(jobs: FollowJobs, catalogue: Catalogue, now: Now) -> Step:
             except TimeoutError:
                 break
             if seen.status != "working":
-                return seen.as_result()
+                return _end(started, seen)
             if not call.found.slow:  # its stages are reported already
                 passed = int((now() - call.metrics.started).total_seconds())
                 said = seen.message or "The API is working on it"
@@ -58,6 +58,17 @@ def wait_for_job(jobs: FollowJobs, catalogue: Catalogue, now: Now) -> Step:
             pause = float(task.poll)
         note = _note(call, job, task)
         return started._replace(job=None, content=[*started.content, note])
+
+    def _end(started: ToolResult, seen: JobView) -> ToolResult:
+        """Return the result of a job that has ended, or an error beside the answer of the start."""
+        if seen.status == "completed" and seen.result is not None:
+            return seen.result
+        said = seen.message or "The job was cancelled."
+        failed = seen.result or tool_error(said, reason="job_cancelled", decision="failed")
+        told = [*started.content, {"type": "text", "text": said}]
+        return failed._replace(
+            content=told, structured=None, is_error=True, decision="failed", meta=started.meta
+        )
 
     def _note(call: ToolCall, job: Job, task: Task) -> dict[str, Any]:
         said = "The API is still working on this, so the result is not here yet."
