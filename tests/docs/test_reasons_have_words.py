@@ -18,13 +18,15 @@ def written() -> Iterator[str]:
             match node:
                 case ast.keyword(arg="reason", value=ast.Constant(value=str(word))):
                     yield word
-                case ast.Assign(targets=[ast.Name(id="reason")], value=ast.Constant(value=word)):
+                case ast.Assign(
+                    targets=[ast.Name(id="reason")], value=ast.Constant(value=str(word))
+                ):
                     yield word
                 case ast.Call(func=ast.Name(id=name), args=[*given]) if name in _MAKERS:
                     yield from (
                         one.value
                         for one in given
-                        if isinstance(one, ast.Constant) and str(one.value).isidentifier()
+                        if isinstance(one, ast.Constant) and isinstance(one.value, str)
                     )
 
 
