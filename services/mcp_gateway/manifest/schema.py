@@ -750,7 +750,9 @@ def _explain(error: jsonschema_rs.ValidationError) -> Iterator[str]:
         case _:
             if "errorMessage" not in node and error.schema_path[-2:-1] == ["items"]:
                 node = _schema_at(list(error.schema_path)[:-2])
-            message = node.get("errorMessage", _USUAL.get(node.get("type"), "must be a mapping"))
+            message = node.get(
+                "errorMessage", _USUAL.get(str(node.get("type")), "must be a mapping")
+            )
             shown = f"{error.instance!r} " if message.startswith("is not a ") else ""
             yield f"{place}: {shown}{message}"
 
