@@ -1,6 +1,7 @@
-"""Summarize usage: calls, errors and latencies of all tenants, by tool, tenant, client or person."""
+"""Summarize usage: calls, errors and latencies of all tenants, by tool, tenant, client, person or API."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -22,6 +23,7 @@ from auth_server.records.usage.summary import (
     UsageFilter,
     count_days,
     count_hours,
+    list_apis,
     summarize_total,
     summarize_usage,
 )
@@ -39,13 +41,14 @@ class _Value(BaseModel):
 
 
 class UsageRow(_Value):
-    """The calls of one tool, tenant, client or person.
+    """The calls of one tool, tenant, client, person or API.
 
     The percentiles are milliseconds that 50, 95 and 99 percent of the calls did not exceed, estimated
     from a histogram without refused calls; null without calls.
     """
 
     key: str
+    """Empty for the calls of no named API: of tools that don't exist, and of before they were counted."""
     name: str
     """The name, or the key if nothing of this id exists any more."""
     calls: int
@@ -81,6 +84,8 @@ class Overview(_Value):
     tools: tuple[UsageRow, ...]
     tenants: tuple[UsageRow, ...]
     clients: tuple[UsageRow, ...]
+    apis: tuple[UsageRow, ...]
+    """Empty unless several APIs were called in the last 31 days."""
 
 
 async def read_usage(
@@ -90,23 +95,47 @@ async def read_usage(
     *,
     days: Days,
     order: Order = "calls",
+    api: str = "",
     limit: int,
     now: datetime,
 ) -> list[UsageRow]:
-    """List the tools, tenants, clients or people with the most calls, errors, refused calls or units.
+    """List the tools, tenants, clients, people or APIs with the most calls, errors, refused calls or units.
+
+    Args:
+        db: an open database session.
+        operator: who asks.
+        by: the kind of row.
+        days: the period.
+        order: the number to order by.
+        api: the name of an API; empty for the calls of all.
+        limit: how many rows to list.
+        now: the present.
 
     Raises:
         Forbidden: `usage:read` is missing.
     """
     operator.require("usage:read")
-    found = await summarize_usage(db, by, _period(days, now), order=order, most=limit)
+    wanted = replace(_period(days, now), api=api)
+    found = await summarize_usage(db, by, wanted, order=order, most=limit)
     return await _name_all(db, by, found)
 
 
+async def list_used_apis(db: DbSession, operator: ActingOperator, *, now: datetime) -> list[str]:
+    """List the named APIs that were called in the last 31 days, if they are several.
+
+    Raises:
+        Forbidden: `usage:read` is missing.
+    """
+    operator.require("usage:read")
+    until = end_of_day(now)
+    found = await list_apis(db, UsageFilter(until - timedelta(days=31), until))
+    return found if len(found) > 1 else []
+
+
 async def read_tenant_usage(
-    db: DbSession, operator: ActingOperator, tenant_id: str, *, now: datetime
+    db: DbSession, operator: ActingOperator, tenant_id: str, *, api: str = "", now: datetime
 ) -> UsageReport:
-    """Read what a tenant may use and has used in this month, and what it costs.
+    """Read what a tenant may use and has used in this month, of one API or of all, and what it costs.
 
     Raises:
         Forbidden: `usage:read` is missing.
@@ -116,18 +145,19 @@ async def read_tenant_usage(
     tenant = await find_tenant(db, tenant_id)
     if tenant is None:
         raise NotFound(f"the tenant {tenant_id} does not exist")
-    return await read_usage_report(db, tenant, choose_plan(await list_plans(db), tenant), now=now)
+    plan = choose_plan(await list_plans(db), tenant)
+    return await read_usage_report(db, tenant, plan, api=api, now=now)
 
 
 async def read_overview(
     db: DbSession, operator: ActingOperator, *, days: Days, now: datetime
 ) -> Overview:
-    """Summarize a period, with the busiest tools, tenants and clients.
+    """Summarize a period, with the busiest tools, tenants and clients, and its APIs if they are several.
 
     Raises:
         Forbidden: `usage:read` is missing.
     """
-    operator.require("usage:read")
+    several = bool(await list_used_apis(db, operator, now=now))
     period = _period(days, now)
     tools, tenants, clients = [
         tuple(await _name_all(db, by, await summarize_usage(db, by, period, most=_TOP)))
@@ -141,7 +171,12 @@ async def read_overview(
         tools=tools,
         tenants=tenants,
         clients=clients,
+        apis=await _name_apis(db, period) if several else (),
     )
+
+
+async def _name_apis(db: DbSession, period: UsageFilter) -> tuple[UsageRow, ...]:
+    return tuple(_row(one, {}) for one in await summarize_usage(db, "api", period, most=_TOP))
 
 
 _TOP_OF: tuple[By, ...] = ("tool", "tenant", "client")
@@ -181,7 +216,7 @@ async def _find_names(db: DbSession, by: By, keys: Collection[str]) -> Mapping[s
         case "person":
             people = await find_people(db, keys)
             return {key: person.name for key, person in people.items()}
-        case "tool":
+        case "tool" | "api":
             return {}
 
 

@@ -1,4 +1,4 @@
-"""The shares of tools, people and clients in a month: their calls, units and money."""
+"""The shares of tools, people, clients and APIs in a month: their calls, units and money."""
 
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -15,7 +15,7 @@ class _Value(BaseModel):
 
 
 class Share(_Value):
-    """The calls, units and money of one tool, person or client in the month."""
+    """The calls, units and money of one tool, person, client or API in the month."""
 
     key: str
     name: str
@@ -28,7 +28,7 @@ class Share(_Value):
 
 
 class Rest(_Value):
-    """The tools, people or clients of the month that are not listed, together."""
+    """The tools, people, clients or APIs of the month that are not listed, together."""
 
     number: int
     """How many there are."""

@@ -13,7 +13,14 @@ from auth_server.credits.change import whole_units
 from auth_server.credits.spend_cap import follow_price
 from auth_server.db.engine import DbSession
 from auth_server.metering.forecast import WINDOW, forecast_exhaustion, forecast_month
-from auth_server.metering.shares import InvoicePreview, Rest, Share, preview_invoice, share_out
+from auth_server.metering.shares import (
+    InvoicePreview,
+    Rest,
+    Share,
+    Shares,
+    preview_invoice,
+    share_out,
+)
 from auth_server.records.people.store import find_people
 from auth_server.records.plans.terms import PlanTerms, find_plan
 from auth_server.records.tenants.table import Tenant
@@ -30,7 +37,7 @@ from gatepost.metering.plans import (
 )
 
 _MOST = 20
-"""How many tools, people and clients are listed."""
+"""How many tools, people, clients and APIs are listed."""
 DIMENSIONS: dict[BudgetKind, Dimension] = {
     "person": "sub",
     "client": "client_id",
@@ -116,13 +123,18 @@ class UsageReport(_Value):
     invoice: InvoicePreview
     """What the units of the month cost until now. Credit is not subtracted (`credit.paid`), nor are
     discounts."""
+    api: str = ""
+    """The API whose calls `tools`, `people` and `clients` divide; empty for those of all."""
     tools: tuple[Share, ...]
     people: tuple[Share, ...]
     clients: tuple[Share, ...]
+    apis: tuple[Share, ...] = ()
+    """Empty unless the calls of the month were to several APIs. The key "" has those of no named API."""
     more_tools: Rest | None
     """The tools that are not listed, together; null if all are listed."""
     more_people: Rest | None
     more_clients: Rest | None
+    more_apis: Rest | None = None
 
 
 def choose_plan(plans: Sequence[PlanTerms], tenant: Tenant) -> PlanTerms:
@@ -131,9 +143,12 @@ def choose_plan(plans: Sequence[PlanTerms], tenant: Tenant) -> PlanTerms:
 
 
 async def read_usage_report(
-    db: DbSession, tenant: Tenant, plan: PlanTerms, *, now: datetime
+    db: DbSession, tenant: Tenant, plan: PlanTerms, *, api: str = "", now: datetime
 ) -> UsageReport:
-    """Read what a tenant has used, as the usage by the hour has it."""
+    """Read what a tenant has used, as the usage by the hour has it.
+
+    `api` divides the calls of one API by tool, person and client; those of all if it lists no such API.
+    """
     day, month, until = start_of_day(now), start_of_month(now), end_of_month(now)
     hours = await sum_hours(db, tenant.tenant_id, since=min(month, now - WINDOW), until=until)
     used = sum(units for hour, units in hours.items() if hour >= month)
@@ -142,8 +157,14 @@ async def read_usage_report(
     for hour, units in sorted(hours.items()):
         if hour >= month and units:
             days[day_of(hour)] = days.get(day_of(hour), 0) + units
+    invoice = preview_invoice(plan.price, used)
+    by_api = await _share_out_apis(db, tenant.tenant_id, invoice, since=month, until=until)
+    of_api = next((one for one in by_api.listed if api and one.key == api), None)
+    api = "" if of_api is None else api
     tools, people, clients = [
-        await rank_usage(db, tenant.tenant_id, dimension, since=month, until=until, most=_MOST)
+        await rank_usage(
+            db, tenant.tenant_id, dimension, since=month, until=until, most=_MOST, api=api
+        )
         for dimension in ("tool", "sub", "client_id")
     ]
     stored = [Budget.model_validate(budget) for budget in tenant.budgets or ()]
@@ -155,10 +176,12 @@ async def read_usage_report(
         ).items()
     }
     client_names = await list_caller_names(db, {*_keys(clients), *_keys_of(budgets, "client")})
-    invoice = preview_invoice(plan.price, used)
-    by_tool = share_out(tools, invoice, {})
-    by_person = share_out(people, invoice, person_names)
-    by_client = share_out(clients, invoice, client_names)
+    divided = invoice
+    if of_api is not None:
+        divided = invoice.model_copy(update={"usage": of_api.amount})
+    by_tool = share_out(tools, divided, {})
+    by_person = share_out(people, divided, person_names)
+    by_client = share_out(clients, divided, client_names)
     names = {"person": person_names, "client": client_names}
     of_budgets = await _units_of(db, tenant.tenant_id, budgets, used, since=month, until=until)
     return UsageReport(
@@ -190,13 +213,25 @@ async def read_usage_report(
         forecast_price=plan.price.of(forecast),
         days=days,
         invoice=invoice,
+        api=api,
         tools=by_tool.listed,
         people=by_person.listed,
         clients=by_client.listed,
+        apis=by_api.listed,
         more_tools=by_tool.rest,
         more_people=by_person.rest,
         more_clients=by_client.rest,
+        more_apis=by_api.rest,
     )
+
+
+async def _share_out_apis(
+    db: DbSession, tenant_id: str, invoice: InvoicePreview, *, since: datetime, until: datetime
+) -> Shares:
+    ranked = await rank_usage(db, tenant_id, "api", since=since, until=until, most=_MOST)
+    if sum(bool(one.key) for one in ranked.listed) < 2:
+        return Shares(listed=(), rest=None)
+    return share_out(ranked, invoice, {})
 
 
 async def _read_credit(

@@ -118,6 +118,86 @@ async def test_an_operator_sorts_by_the_slowest_and_is_told_what_does_not_exist(
     assert (await op.open("/console?days=2")).status == 400
 
 
+async def write_both(server: AuthServer) -> None:
+    """Write calls of two APIs and one of a tool that does not exist."""
+    for number in range(3):
+        await write(server, tool="list_tasks", api="orbit", cost=2, ago=timedelta(days=number))
+    await write(server, tool="list_invoices", api="invoicing", sub="usr_bo", duration_ms=900)
+    await write(server, tool="pay_invoice", api="invoicing", **FAILED)
+    await write(server, tool="invented", outcome="refused", cost=0)
+
+
+@pytest.mark.both_databases
+async def test_a_program_reads_the_usage_of_each_api_and_filters_by_one(
+    auth_server: AuthServer,
+) -> None:
+    await write_both(auth_server)
+    api = await admin_api(auth_server, ["usage:read"])
+
+    for days, calls, units in ((1, 1, 2), (7, 3, 6)):
+        found = (await api.call("GET", "/usage", params={"by": "api", "days": days})).json()
+        rows = {row["key"]: row for row in found}
+        assert (rows["orbit"]["calls"], rows["orbit"]["units"]) == (calls, units)
+        assert (rows["invoicing"]["calls"], rows["invoicing"]["errors"]) == (2, 1)
+        assert (rows[""]["calls"], rows[""]["refused"], rows[""]["name"]) == (1, 1, "")
+        overview = (await api.call("GET", "/overview", params={"days": days})).json()
+        assert {row["key"] for row in overview["apis"]} == {"orbit", "invoicing", ""}
+        assert sum(row["calls"] for row in found) == overview["total"]["calls"]
+        for by, keys in (
+            ("tool", {"list_invoices", "pay_invoice"}),
+            ("person", {"usr_ada", "usr_bo"}),
+        ):
+            one = {"by": by, "days": days, "api": "invoicing"}
+            listed = (await api.call("GET", "/usage", params=one)).json()
+            assert {row["key"] for row in listed} == keys
+    of_acme = (await api.call("GET", "/tenants/org_acme/usage", params={"api": "invoicing"})).json()
+    assert [row["key"] for row in of_acme["apis"]] == ["orbit", "invoicing", ""]
+    assert [row["key"] for row in of_acme["tools"]] == ["list_invoices", "pay_invoice"]
+    slowest = {"by": "api", "days": 7, "order": "p95"}
+    assert (await api.call("GET", "/usage", params=slowest)).json()[0]["key"] == "invoicing"
+    assert (await api.call("GET", "/usage?by=tool&api=none")).json() == []
+    assert (await api.call("GET", f"/usage?by=tool&api={'x' * 33}")).status_code == 422
+
+
+async def test_an_operator_divides_the_usage_by_api_and_downloads_one_of_them(
+    sqlite_server: AuthServer,
+) -> None:
+    await write_both(sqlite_server)
+    op = sqlite_server.person("op@orbit.example")
+    overview = await op.sign_in(await op.open("/console"))
+
+    apis = await op.open("/console/usage?by=api&days=7")
+    invoicing = await op.open("/console/usage?by=tool&order=calls&days=7&api=invoicing")
+    answer = await op.http.get("/console/usage/export?by=tool&days=7&api=invoicing")
+
+    assert "/console/usage?by=api&amp;days=1" in overview.html
+    assert "orbit 3" in " ".join(apis.text.split())
+    assert "Without an API 1" in " ".join(apis.text.split())
+    assert "/console/calls?api=invoicing" in apis.html
+    assert "All APIs" in invoicing.text
+    assert "list_tasks" not in invoicing.text
+    assert "/console/calls?api=invoicing&amp;tool=pay_invoice" in invoicing.html
+    assert "order=units&amp;days=7&amp;api=invoicing" in invoicing.html
+    rows = list(csv.DictReader(StringIO(answer.text)))
+    assert [row["key"] for row in rows] == ["list_invoices", "pay_invoice"]
+
+
+@pytest.mark.parametrize("api", ["", "orbit"])
+async def test_with_a_single_api_the_pages_say_nothing_of_apis(
+    sqlite_server: AuthServer, api: str
+) -> None:
+    await write(sqlite_server, api=api)
+    await write(sqlite_server, tool="invented", outcome="refused", cost=0)
+    op = sqlite_server.person("op@orbit.example")
+    pages = [await op.sign_in(await op.open("/console"))]
+    pages += [await op.open(f"/console/usage?by={by}") for by in ("tool", "person")]
+
+    for page in pages:
+        assert "list_tasks" in page.text or "Ada" in page.text
+        assert "APIs" not in page.text
+        assert "by=api" not in page.html
+
+
 async def test_nobody_else_sees_the_traffic(sqlite_server: AuthServer) -> None:
     await write(sqlite_server)
     api = await admin_api(sqlite_server, ["calls:read"])

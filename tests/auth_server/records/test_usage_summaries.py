@@ -25,6 +25,7 @@ from auth_server.records.usage.summary import (
     Summary,
     UsageFilter,
     count_days,
+    list_apis,
     summarize_total,
     summarize_usage,
 )
@@ -89,14 +90,13 @@ async def used(auth_server: AuthServer) -> AuthServer:
         "decision": "refused",
         "duration_ms": 0.2,
     }
-    await write(auth_server, duration_ms=30, cost=2)
+    await write(auth_server, duration_ms=30, cost=2, api="invoicing")
     await write(auth_server, duration_ms=40, cost=3)
-    await write(auth_server, duration_ms=900, **failed)
+    await write(auth_server, duration_ms=900, api="orbit", **failed)
     await write(auth_server, **refused)
     await write(auth_server, tool="add_task", client_id="cursor", sub="usr_bo", duration_ms=30)
-    await write(
-        auth_server, NOON + timedelta(days=1), tenant_id="org_globex", sub="usr_gil", cost=8
-    )
+    next_day, other = NOON + timedelta(days=1), {"tenant_id": "org_globex", "sub": "usr_gil"}
+    await write(auth_server, next_day, cost=8, api="orbit", **other)
     await write(auth_server, env="test", cost=50)
     await write(auth_server, NOON + timedelta(days=30))
     return auth_server
@@ -172,6 +172,9 @@ def sums(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], Counter[str]]:
             "client": row["client_id"],
             "person": row["sub"],
         }
+        if api := row["api"]:
+            kinds |= {f"api_{kind}": f"{api}/{key}" for kind, key in kinds.items() if key}
+            kinds["api"] = api
         outcome = row["outcome"]
         for kind, key in kinds.items():
             sum_ = found.setdefault((row["env"], kind, row["hour"].date(), key), Counter())
@@ -189,6 +192,7 @@ CALLS = st.lists(
         tenant_id=st.sampled_from(["org_acme", "org_globex"]),
         env=st.sampled_from(["live", "test"]),
         tool=st.sampled_from(["list_tasks", "add_task"]),
+        api=st.sampled_from(["", "orbit", "invoicing"]),
         sub=st.sampled_from(["usr_ada", "usr_bo"]),
         outcome=st.sampled_from(["success", "error", "refused", "unknown"]),
         cost=st.integers(0, 9),
@@ -227,15 +231,47 @@ def test_days_are_the_sum_of_their_hours_in_one_order(
 async def test_a_report_of_whole_days_equals_one_of_their_hours(
     used: AuthServer, order: Order
 ) -> None:
-    by_hour = replace(MONTH, since=MONTH.since + timedelta(hours=1))
     async with used.opened.database.reading() as db:
-        for key in get_args(By):
-            days = await summarize_usage(db, key, MONTH, order=order)
-            assert days == await summarize_usage(db, key, by_hour, order=order)
-            assert days
-        assert await summarize_total(db, MONTH) == await summarize_total(db, by_hour)
+        for api in ("", "orbit", "invoicing"):
+            month = replace(MONTH, api=api)
+            by_hour = replace(month, since=MONTH.since + timedelta(hours=1))
+            for key in get_args(By):
+                days = await summarize_usage(db, key, month, order=order)
+                assert days == await summarize_usage(db, key, by_hour, order=order)
+                assert days
+            assert await summarize_total(db, month) == await summarize_total(db, by_hour)
         counted = await count_days(db, MONTH)
     assert {at.day: counts.calls for at, counts in counted.items()} == {10: 5, 11: 1}
+
+
+@pytest.mark.anyio
+@pytest.mark.both_databases
+async def test_the_apis_have_all_calls_together_and_each_filters_the_others(
+    used: AuthServer,
+) -> None:
+    await write(used, tool="nonsense", outcome="refused", cost=0, sub="usr_bo")
+
+    apis, tools = await by(used, "api"), await by(used, "tool", replace(MONTH, api="orbit"))
+    people = await by(used, "person", replace(MONTH, api="invoicing"))
+    acme = await by(used, "api", replace(MONTH, tenant_id="org_acme"))
+    async with used.opened.database.reading() as db:
+        total = await summarize_total(db, MONTH)
+        assert await list_apis(db, MONTH) == ["invoicing", "orbit"]
+        assert await summarize_usage(db, "tool", replace(MONTH, api="orbi_")) == []
+
+    counts = {key: (one.calls, one.errors, one.refused, one.units) for key, one in apis.items()}
+    assert counts == {"": (4, 0, 2, 4), "orbit": (2, 1, 0, 8), "invoicing": (1, 0, 0, 2)}
+    assert (total.calls, total.units) == (7, 14)
+    assert apis["orbit"].p99 == tools["list_tasks"].p99
+    assert {key: one.calls for key, one in tools.items()} == {"list_tasks": 2}
+    assert {key: one.units for key, one in people.items()} == {"usr_ada": 2}
+    assert {key: one.calls for key, one in acme.items()} == {"": 4, "orbit": 1, "invoicing": 1}
+
+
+@pytest.mark.anyio
+@pytest.mark.both_databases
+async def test_a_month_without_calls_lists_no_api(auth_server: AuthServer) -> None:
+    assert await by(auth_server, "api") == {}
 
 
 @pytest.mark.anyio

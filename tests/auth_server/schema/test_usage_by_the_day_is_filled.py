@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import column, create_engine, insert, inspect, select, table
+from sqlmodel import SQLModel
 
 from auth_server.records.usage.days import day_rows
 from auth_server.records.usage.store import usage_rows
-from auth_server.records.usage.table import UsageDay, UsageHour
+from auth_server.records.usage.table import UsageDay
 from auth_server.schema.migrate import _config, migrate
 from support.in_process.call_events import call_event
 
@@ -30,7 +31,13 @@ def test_the_calls_of_before_an_upgrade_are_in_the_days(database_url: str) -> No
     engine = create_engine(database_url.replace("sqlite+aiosqlite:", "sqlite:"))
     with engine.begin() as connection:
         command.downgrade(_config(connection), "0022")
-        connection.execute(insert(UsageHour), usage_rows(calls))
+        names = [one["name"] for one in inspect(connection).get_columns("usage_hours")]
+        hours = table(
+            "usage_hours",
+            *(column(name, SQLModel.metadata.tables["usage_hours"].c[name].type) for name in names),
+        )
+        rows = [{name: row[name] for name in names} for row in usage_rows(calls)]
+        connection.execute(insert(hours), rows)
 
     migrate(database_url)
 

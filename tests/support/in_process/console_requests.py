@@ -8,12 +8,13 @@ from fastapi.routing import iter_route_contexts
 
 from support.in_process.auth_server import AuthServer
 
-_BY = ("tool", "tenant", "client", "person")
+_BY = ("tool", "tenant", "client", "person", "api")
 _ORDERS = ("calls", "errors", "refused", "units", "p95")
 _PERIODS = tuple(f"days={days}" for days in (1, 7, 30))
 _USAGE = (
     *(f"by={by}&{days}" for by in _BY for days in _PERIODS),
     *(f"by={by}&days=30&order={order}" for by in _BY for order in _ORDERS[1:]),
+    *(f"by={by}&{days}&api=orbit" for by in _BY for days in _PERIODS),
 )
 _CALLS = (
     "",

@@ -159,9 +159,12 @@ def _describe(report: UsageReport) -> str:
         ("tools", report.tools, report.more_tools),
         ("people", report.people, report.more_people),
         ("clients", report.clients, report.more_clients),
+        *([("APIs", report.apis, report.more_apis)] if report.apis else []),
     ):
         lines += ["", f"{title}:"]
-        lines += [f"  {share.key}: {_describe_share(share, currency)}" for share in shares]
+        lines += [
+            f"  {share.key or 'none'}: {_describe_share(share, currency)}" for share in shares
+        ]
         lines += [f"  {rest.number} more: {_describe_share(rest, currency)}"] if rest else []
     return "\n".join(lines)
 

@@ -1,5 +1,6 @@
-"""Usage by the day: what the hours add up to, by tool, tenant, client and person."""
+"""Usage by the day: what the hours add up to, by tool, tenant, client, person and API."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
@@ -13,8 +14,8 @@ from auth_server.records.usage.latency import BUCKETS, bucket_of
 from auth_server.records.usage.table import LONGEST_KEY, UsageDay, UsageHour
 from gatepost.metering.call_event import CallEvent
 
-Kind = Literal["total", "tool", "tenant", "client", "person"]
-_KINDS: dict[Kind, str] = {
+Kind = Literal["total", "tool", "tenant", "client", "person", "api"]
+_KINDS = {
     "total": "",
     "tool": "tool",
     "tenant": "tenant_id",
@@ -22,6 +23,8 @@ _KINDS: dict[Kind, str] = {
     "person": "sub",
 }
 """The column of hours that holds the keys of a kind."""
+_API_KINDS = {"api": "", **{f"api_{kind}": name for kind, name in _KINDS.items() if name}}
+"""The same for kinds of calls that name an API, which precedes the keys."""
 _KEY = ("env", "kind", "day", "key")
 _OUTCOMES = {"error": "errors", "refused": "refused", "unknown": "unknown"}
 _COUNTED = ("calls", "units", *_OUTCOMES.values(), *BUCKETS)
@@ -50,13 +53,17 @@ def day_rows(
                 places.append(_PLACES[bucket_of(event.duration_ms)])
             units, env = sign * event.cost, event.env
             day = event.at.astimezone(UTC).date()
-            for kind, key in (
+            keys = [
                 ("total", ""),
                 ("tool", event.tool),
                 ("tenant", event.tenant_id),
                 ("client", event.client_id),
                 ("person", event.sub),
-            ):
+            ]
+            if event.api:
+                of_api = [(f"api_{kind}", f"{event.api}/{key}") for kind, key in keys[1:]]
+                keys += [("api", event.api), *of_api]
+            for kind, key in keys:
                 where = (env, kind, day, key[:LONGEST_KEY])
                 if (total := totals.get(where)) is None:
                     total = totals[where] = [0] * len(_COUNTED)
@@ -71,14 +78,28 @@ def are_whole_days(since: datetime, until: datetime) -> bool:
     return all(at.astimezone(UTC).time() == time() for at in (since, until))
 
 
-def match_days(kind: Kind, since: datetime, until: datetime, env: str) -> list[Any]:
-    """Return the conditions of the rows of a kind in a period of whole days."""
-    return [
+def match_days(
+    kind: Kind, since: datetime, until: datetime, env: str, *, api: str = ""
+) -> list[Any]:
+    """Return the conditions of the rows of a kind in a period of whole days, of all APIs or of one."""
+    conditions = [
         col(UsageDay.env) == env,
-        col(UsageDay.kind) == kind,
         col(UsageDay.day) >= since.astimezone(UTC).date(),
         col(UsageDay.day) < until.astimezone(UTC).date(),
     ]
+    if not api:
+        return [*conditions, col(UsageDay.kind) == kind]
+    if kind in {"total", "api"}:
+        return [*conditions, col(UsageDay.kind) == "api", col(UsageDay.key) == api]
+    named = func.substr(col(UsageDay.key), 1, len(api) + 1) == f"{api}/"
+    return [*conditions, col(UsageDay.kind) == f"api_{kind}", named]
+
+
+def key_of_days(kind: Kind, *, api: str = "") -> Any:
+    """Return the key of the rows that `match_days` finds, without the API."""
+    if not api or kind in {"total", "api"}:
+        return col(UsageDay.key)
+    return func.substr(col(UsageDay.key), len(api) + 2)
 
 
 async def find_wrong_days(db: DbSession, *, since: datetime, until: datetime) -> list[date]:
@@ -110,16 +131,22 @@ async def rebuild_day(db: DbSession, day: date) -> None:
 async def _add_up_hours(
     db: DbSession, since: datetime, until: datetime
 ) -> dict[date, set[tuple[str, str, int, int]]]:
-    day = _day_of_hour(db)
-    query = (
-        select(day, col(UsageHour.env), func.sum(UsageHour.calls), func.sum(UsageHour.units))
+    day, env, named = _day_of_hour(db), col(UsageHour.env), col(UsageHour.api) != ""
+    query: Any = (
+        select(day, env, named)
+        .add_columns(func.sum(UsageHour.calls), func.sum(UsageHour.units))
         .where(*_within(since, until))
-        .group_by(day, col(UsageHour.env))
+        .group_by(day, env, named)
     )
+    sums: defaultdict[tuple[date, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for at, of_env, of_apis, calls, units in (await db.execute(query)).all():
+        for kind in (*_KINDS, *(_API_KINDS if of_apis else ())):
+            total = sums[_read_day(at), of_env, kind]
+            total[0] += int(calls)
+            total[1] += int(units)
     found: dict[date, set[tuple[str, str, int, int]]] = {}
-    for at, env, calls, units in (await db.execute(query)).all():
-        sums = {(env, kind, int(calls), int(units)) for kind in _KINDS}
-        found.setdefault(_read_day(at), set()).update(sums)
+    for (on, of_env, kind), (calls, units) in sums.items():
+        found.setdefault(on, set()).add((of_env, kind, calls, units))
     return found
 
 
@@ -145,11 +172,16 @@ def _from_hours(db: DbSession, since: datetime, until: datetime) -> Iterator[Any
     def total(wanted: Any, amount: Any) -> Any:
         return func.sum(case((wanted, amount), else_=0))
 
-    for kind, name in _KINDS.items():
-        key = func.substr(getattr(UsageHour, name), 1, LONGEST_KEY) if name else literal("")
+    api = col(UsageHour.api)
+    for kind, name in (*_KINDS.items(), *_API_KINDS.items()):
+        of_api = kind in _API_KINDS
+        key: Any = api if of_api else literal("")
+        if name:
+            named = col(getattr(UsageHour, name))
+            key = func.substr(api + "/" + named if of_api else named, 1, LONGEST_KEY)
         where = [col(UsageHour.env).label("env"), day.label("day")]
         # PostgreSQL groups by no constant.
-        groups = [*where, key] if name else where
+        groups = [*where, key] if name or of_api else where
         yield (
             select(literal(kind).label("kind"), key.label("key"))
             .add_columns(
@@ -162,7 +194,7 @@ def _from_hours(db: DbSession, since: datetime, until: datetime) -> Iterator[Any
                     for name in BUCKETS
                 ),
             )
-            .where(*_within(since, until))
+            .where(*_within(since, until), *([api != ""] if of_api else []))
             .group_by(*groups)
         )
 
@@ -170,7 +202,7 @@ def _from_hours(db: DbSession, since: datetime, until: datetime) -> Iterator[Any
 def _of_days(since: datetime, until: datetime) -> list[Any]:
     # With every kind, so that the search goes by the key.
     day = col(UsageDay.day)
-    kinds = col(UsageDay.kind).in_(list(_KINDS))
+    kinds = col(UsageDay.kind).in_([*_KINDS, *_API_KINDS])
     return [kinds, day >= since.date(), day < until.date()]
 
 

@@ -9,11 +9,11 @@ from sqlalchemy import BigInteger, case, cast, func
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
-from auth_server.records.usage.days import Kind, are_whole_days, match_days
+from auth_server.records.usage.days import Kind, are_whole_days, key_of_days, match_days
 from auth_server.records.usage.latency import BUCKETS, percentile
 from auth_server.records.usage.table import UsageDay, UsageHour
 
-By = Literal["tool", "tenant", "client", "person"]
+By = Literal["tool", "tenant", "client", "person", "api"]
 Order = Literal["calls", "errors", "refused", "units", "p95"]
 
 _KEYS: dict[By, Any] = {
@@ -21,6 +21,7 @@ _KEYS: dict[By, Any] = {
     "tenant": UsageHour.tenant_id,
     "client": UsageHour.client_id,
     "person": UsageHour.sub,
+    "api": UsageHour.api,
 }
 _ORDERS: dict[Order, int] = {"calls": 0, "errors": 1, "refused": 2, "units": 4, "p95": 0}
 """The places in the amounts of a source; an order by `p95` is among the keys with the most calls."""
@@ -40,6 +41,8 @@ class UsageFilter:
     tenant_id: str | None = None
     """The tenant that made the calls; None for all tenants."""
     env: Literal["live", "test"] = "live"
+    api: str = ""
+    """The API that was called; empty for all calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Summary:
     """
 
     key: str
-    """The tool, `tenant_id`, `client_id` or `sub`; a day such as `2026-11-28`; empty for a total."""
+    """The tool, `tenant_id`, `client_id`, `sub` or API; empty for a total, and for calls of no named API."""
     calls: int
     errors: int
     """The calls that the upstream answered without success."""
@@ -90,10 +93,10 @@ class _Source(NamedTuple):
 async def summarize_usage(
     db: DbSession, by: By, wanted: UsageFilter, *, order: Order = "calls", most: int = 50
 ) -> list[Summary]:
-    """List the tools, tenants, clients or people with the most calls, errors, refused calls or units.
+    """List the tools, tenants, clients, people or APIs with the most calls, errors, refused calls or units.
 
-    An order by `p95` lists the slowest of the 1,000 with the most calls; of people, who are many, it orders
-    the `most` with the most calls.
+    The APIs have all calls together: those of no named API are listed too. An order by `p95` lists the
+    slowest of the 1,000 with the most calls; of people, who are many, it orders the `most` with the most calls.
 
     Args:
         db: an open database session.
@@ -102,6 +105,10 @@ async def summarize_usage(
         order: the number to order by, the largest first, and then by the key.
         most: how many keys to list.
     """
+    if by == "api":
+        found = await _summarize_apis(db, wanted)
+        found.sort(key=lambda one: (-(getattr(one, order) or 0), one.key))
+        return found[:most]
     source = _choose_source(by, wanted)
     key, place = source.key, _ORDERS[order]
     number = source.amounts[place]
@@ -118,6 +125,24 @@ async def summarize_usage(
     found = [_summary(row[0], row[1:]) for row in (await db.execute(query)).all()]
     found.sort(key=lambda one: (-(getattr(one, order) or 0), one.key))
     return found[:most]
+
+
+async def list_apis(db: DbSession, wanted: UsageFilter) -> list[str]:
+    """List the named APIs that were called in a period of whole days."""
+    source = _days("api", wanted)
+    return sorted((await db.execute(source.select(source.key).distinct())).scalars().all())
+
+
+async def _summarize_apis(db: DbSession, wanted: UsageFilter) -> list[Summary]:
+    source, whole = _choose_source("api", wanted), _choose_source("total", wanted)
+    query = source.select(source.key, *source.amounts).group_by(source.key)
+    found = {row[0]: list(row[1:]) for row in (await db.execute(query)).all() if row[0]}
+    rest = [amount or 0 for amount in (await db.execute(whole.select(*whole.amounts))).one()]
+    for amounts in found.values():
+        rest = [left - part for left, part in zip(rest, amounts, strict=True)]
+    if rest[0]:
+        found[""] = rest
+    return [_summary(api, amounts) for api, amounts in found.items()]
 
 
 async def count_days(db: DbSession, wanted: UsageFilter) -> dict[datetime, Counts]:
@@ -156,13 +181,14 @@ def _reads_days(wanted: UsageFilter) -> bool:
 
 def _days(kind: Kind, wanted: UsageFilter) -> _Source:
     names = ("calls", "errors", "refused", "unknown", "units", *BUCKETS)
-    conditions = match_days(kind, wanted.since, wanted.until, wanted.env)
+    conditions = match_days(kind, wanted.since, wanted.until, wanted.env, api=wanted.api)
     amounts = [_sum(getattr(UsageDay, name)) for name in names]
     since, days = wanted.since.astimezone(UTC).date(), (wanted.until - wanted.since).days
     # In the index, the key comes after the day.
     each = [since + timedelta(days=number) for number in range(days)] if days <= _MOST_DAYS else []
     of_few = (col(UsageDay.day).in_(each),) if each else ()
-    return _Source(col(UsageDay.key), amounts, [*conditions, col(UsageDay.calls) != 0], of_few)
+    key = key_of_days(kind, api=wanted.api)
+    return _Source(key, amounts, [*conditions, col(UsageDay.calls) != 0], of_few)
 
 
 def _hours(kind: Kind, wanted: UsageFilter) -> _Source:
@@ -189,6 +215,8 @@ def _hours(kind: Kind, wanted: UsageFilter) -> _Source:
     ]
     if wanted.tenant_id is not None:
         conditions.append(col(UsageHour.tenant_id) == wanted.tenant_id)
+    if wanted.api:
+        conditions.append(col(UsageHour.api) == wanted.api)
     return _Source(None if kind == "total" else _KEYS[kind], amounts, conditions)
 
 

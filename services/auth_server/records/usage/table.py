@@ -55,12 +55,15 @@ class UsageHour(_Counted, table=True):
     grant_id: str = Field(max_length=255)
     outcome: str = Field(max_length=16)
     meter: str = Field(max_length=255)
+    api: str = Field(default="", max_length=32)
+    """The API of the tool, if the gateway has several; empty for calls of before this was counted."""
 
 
 class UsageDay(_Counted, table=True):
-    """What happened on one day, in UTC, with one tool, tenant, client or person, or in total.
+    """What happened on one day, in UTC, with one tool, tenant, client, person or API, or in total.
 
-    It is what the hours add up to, for summaries of all tenants. The histogram leaves out refused calls,
+    It is what the hours add up to, for summaries of all tenants. Calls of a named API are also counted by
+    this API and their tool, tenant, client or person. The histogram leaves out refused calls,
     which did not reach the upstream.
     """
 
@@ -70,7 +73,8 @@ class UsageDay(_Counted, table=True):
 
     env: str = Field(primary_key=True, max_length=255)
     kind: str = Field(primary_key=True, max_length=16)
-    """`total`, or what the key is: `tool`, `tenant`, `client` or `person`."""
+    """`total`, or what the key is: `tool`, `tenant`, `client`, `person` or `api`; `api_tool` and so on
+    for an API and such a key, which `/` divides."""
     day: date = Field(primary_key=True)
     key: str = Field(primary_key=True, max_length=LONGEST_KEY)
     """Empty for the total; a longer one is cut."""

@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.catalogues.store import keep_catalogue
 from auth_server.records.people.table import Person as Human
 from auth_server.records.plans.store import replace_plans
 from auth_server.records.plans.terms import FREE, PRO, Price, PriceStep
 from auth_server.records.tenants.store import find_tenant, put_membership
 from auth_server.records.tenants.table import Membership
-from support.in_process.auth_server import ISSUER, AuthServer
+from gatepost.catalogue import ApiSummary
+from support.in_process.auth_server import CATALOGUE, ISSUER, AuthServer
 from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
 from support.in_process.person import Page, Person
@@ -204,6 +206,51 @@ async def test_the_page_shows_usage_by_tool_person_and_app(server: AuthServer) -
     assert "search_tasks 60 0 120 0.00 list_tasks 30 0 30 0.00 delete_task 3 3 0 0.00" in page.text
     assert "Ada Marsh usr_ada 60 0 120 0.00 Bo Lind usr_bo 33 3 30 0.00" in page.text
     assert "Orbit CLI orbit-cli 93 3 150 0.00" in page.text
+
+
+@pytest.mark.both_databases
+async def test_the_page_divides_usage_and_cost_by_api_and_shows_one_of_them(
+    auth_server: AuthServer,
+) -> None:
+    """The parts of one API add up to what the table of APIs says of it."""
+    await make_bo_admin(auth_server)
+    auth_server.clock.advance(seconds=(_noon() - auth_server.clock()).total_seconds())
+    now, price = (
+        auth_server.clock(),
+        Price(steps=(PriceStep(unit_price=Decimal("0.01")),)),
+    )
+    apis = (ApiSummary(name="orbit", title="Orbit"), ApiSummary(name="billing", title="Invoices"))
+    async with auth_server.opened.transaction() as db:
+        await replace_plans(db, [FREE.model_copy(update={"price": price})])
+        await keep_catalogue(db, CATALOGUE.model_copy(update={"apis": apis}), now=now)
+    await use(auth_server, now, 50, api="orbit")
+    await use(auth_server, now, 20, api="billing", tool="pay", sub="usr_ada", cost=2)
+    await use(auth_server, now, 10, api="billing", tool="list_invoices")
+    await use(auth_server, now, 5, tool="invented", outcome="refused", cost=0)
+
+    bo, page = await sign_in(auth_server, BO)
+    one = await bo.open(f"{PLAN}&api=billing")
+    other = await bo.open(f"{PLAN}&api=nothing")
+
+    assert "Orbit 50 0 50 0.50 Invoices 30 0 50 0.50 Without an API 5 5 0 0.00" in page.text
+    assert "list_tasks 50 0 50 0.50" in page.text
+    assert 'href="?tenant=org_globex&amp;api=billing#usage"' in page.html
+    assert "Orbit 50 0 50 0.50 Invoices 30 0 50 0.50" in one.text
+    assert "pay 20 0 40 0.40 list_invoices 10 0 10 0.10" in one.text
+    assert "Ada Marsh usr_ada 20 0 40 0.40 Bo Lind usr_bo 10 0 10 0.10" in one.text
+    assert "list_tasks" not in one.text
+    assert "list_tasks 50 0 50 0.50" in other.text
+
+
+@pytest.mark.parametrize("api", ["", "orbit"])
+async def test_with_one_api_the_page_does_not_divide_by_api(server: AuthServer, api: str) -> None:
+    await use(server, server.clock(), 3, api=api)
+    await use(server, server.clock(), tool="invented", outcome="refused", cost=0)
+
+    _, page = await sign_in(server, BO)
+
+    assert "By tool" in page.text
+    assert "API" not in page.text.replace("API key", "")
 
 
 def _noon() -> datetime:

@@ -16,7 +16,7 @@ from auth_server.records.tenants.store import find_tenant
 from auth_server.rendering.translation import translatable
 from auth_server.tenancy.change_budgets import put_budget, remove_budget
 from auth_server.tenancy.change_policy import ChangeRefused
-from auth_server.web.dependencies import Clock, Db
+from auth_server.web.dependencies import Clock, Db, Settings
 from auth_server.web.forms import Parameters
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
@@ -29,27 +29,41 @@ _MOST_UNITS = (1 << 53) - 1
 
 @router.post(f"{PAGE}/budgets")
 async def set_budget(
-    form: Form, viewer: PostedAdmin, db: Db, billing: BillingInUse, now: Clock
+    form: Form,
+    viewer: PostedAdmin,
+    db: Db,
+    billing: BillingInUse,
+    settings: Settings,
+    now: Clock,
 ) -> Response:
     """Add the budget of the form, or replace the one of the same person, app, key or tenant."""
     try:
         budget = await _read_budget(form, viewer, db, now)
         await put_budget(db, viewer.tenant_id, budget, by=viewer.person_id, now=now())
     except ChangeRefused as error:
-        return await answer_plan(viewer, db, now, billing=billing, refused=str(error))
+        return await answer_plan(
+            viewer, db, now, settings=settings, billing=billing, refused=str(error)
+        )
     return viewer.account.lead_back(f"{viewer.page}&done=budgets#budgets")
 
 
 @router.post(f"{PAGE}/budgets/remove")
 async def end_budget(
-    form: Form, viewer: PostedAdmin, db: Db, billing: BillingInUse, now: Clock
+    form: Form,
+    viewer: PostedAdmin,
+    db: Db,
+    billing: BillingInUse,
+    settings: Settings,
+    now: Clock,
 ) -> Response:
     """Remove a budget."""
     try:
         kind, key = _read_whose(form.get("whose") or "")
         await remove_budget(db, viewer.tenant_id, kind, key, by=viewer.person_id, now=now())
     except ChangeRefused as error:
-        return await answer_plan(viewer, db, now, billing=billing, refused=str(error))
+        return await answer_plan(
+            viewer, db, now, settings=settings, billing=billing, refused=str(error)
+        )
     return viewer.account.lead_back(f"{viewer.page}&done=budgets#budgets")
 
 

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from auth_server.billing.account import Billing, BillingInUse
 from auth_server.billing.states import ENDED
+from auth_server.catalogues.api_titles import list_api_titles
 from auth_server.db.engine import DbSession
 from auth_server.metering.usage_report import choose_plan, read_usage_report
 from auth_server.pages.account.frame import Accounts
@@ -16,7 +17,8 @@ from auth_server.records.people.store import find_people
 from auth_server.records.plan_requests.store import list_requests
 from auth_server.records.plans.store import list_plans
 from auth_server.records.tenants.store import find_tenant, list_admins
-from auth_server.web.dependencies import Clock, ReadingDb
+from auth_server.settings import AuthServerSettings
+from auth_server.web.dependencies import Clock, ReadingDb, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter
 from gatepost.clock import Now
@@ -28,12 +30,25 @@ _MOST_REQUESTS = 50
 
 @router.get(PAGE)
 async def show_plan(
-    request: Request, db: ReadingDb, accounts: Accounts, billing: BillingInUse, now: Clock
+    request: Request,
+    db: ReadingDb,
+    accounts: Accounts,
+    billing: BillingInUse,
+    settings: Settings,
+    now: Clock,
 ) -> Response:
     """Show the plan and what is used of it; to admins also the whole usage, budgets and offers."""
     query = read_query(request)
     viewer = await require_viewer(accounts, query.get("tenant"), db)
-    return await answer_plan(viewer, db, now, billing=billing, done=query.get("done") or "")
+    return await answer_plan(
+        viewer,
+        db,
+        now,
+        settings=settings,
+        billing=billing,
+        api=query.get("api") or "",
+        done=query.get("done") or "",
+    )
 
 
 async def answer_plan(
@@ -41,7 +56,9 @@ async def answer_plan(
     db: DbSession,
     now: Now,
     *,
+    settings: AuthServerSettings,
     billing: Billing | None,
+    api: str = "",
     done: str = "",
     refused: str = "",
 ) -> Response:
@@ -51,14 +68,17 @@ async def answer_plan(
         viewer: the member who sees it.
         db: an open database session.
         now: the clock.
+        settings: the settings, which name the gateways.
         billing: the connection to Stripe; without one, nothing can be bought.
+        api: the API whose calls are divided; empty for those of all.
         done: the form that was just carried out: `asked` or `budgets`.
         refused: why a form was refused.
     """
     tenant, plans = await find_tenant(db, viewer.tenant_id), await list_plans(db)
     assert tenant is not None  # noqa: S101 - the viewer is a member of it
     plan = choose_plan(plans, tenant)
-    report = await read_usage_report(db, tenant, plan, now=now())
+    report = await read_usage_report(db, tenant, plan, api=api, now=now())
+    resources = settings.resource_names if report.apis else ()
     admins = await list_admins(db, viewer.tenant_id, most=_MOST_ADMINS)
     admin = viewer.membership.is_admin
     requests = await list_requests(db, viewer.tenant_id, since=tenant.plan_changed_at)
@@ -75,6 +95,7 @@ async def answer_plan(
         plan=plan,
         plans=[one for one in plans if one.listed or one.name == plan.name],
         report=report,
+        api_titles=await list_api_titles(db, resources),
         chart=draw_days(report.days, report.at),
         subscription=subscription,
         alive=subscription is not None and subscription.status not in ENDED,
