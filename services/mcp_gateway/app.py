@@ -108,7 +108,7 @@ def create_app(
             page = Page()
             add_process(page, service="mcp_gateway", stopping=stopping)
             figures = CallFigures(page)
-            runtime = replace(runtime, count=figures.call)
+            runtime = replace(runtime, count=figures.call, count_deviation=figures.deviation)
             if runtime.tracing is not None:
                 from mcp_gateway.tracing.http import TracedHttp  # imports OpenTelemetry
 

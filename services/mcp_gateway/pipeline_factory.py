@@ -119,6 +119,7 @@ def pipeline_factory(
             settings.resource,
             runtime.record if settings.record_searches else without_searches,
             runtime.count,
+            runtime.count_deviation,
         )
         jobs = FollowJobs(
             catalogue,

@@ -36,7 +36,13 @@ from mcp_gateway.limits.reaping import reaping
 from mcp_gateway.limits.share import Share
 from mcp_gateway.notifications.local import LocalNews, LocalWishes
 from mcp_gateway.notifications.port import NewsFeed, Wishes
-from mcp_gateway.pipeline.steps.record_call import CountCall, Record, ignore_call
+from mcp_gateway.pipeline.steps.record_call import (
+    CountCall,
+    CountDeviation,
+    Record,
+    ignore_call,
+    ignore_deviation,
+)
 from mcp_gateway.possession.used_proofs import LocalUsedProofs, UsedProofs
 from mcp_gateway.revocations.long_poll_feed import LongPollFeed
 from mcp_gateway.revocations.port import RevocationFeed
@@ -97,6 +103,7 @@ class Runtime:
     """Counts calls for the metrics."""
     is_revoked: Callable[[AccessClaims], bool] = lambda _: False
     """Whether a caller's connection has ended since the request was verified."""
+    count_deviation: CountDeviation = ignore_deviation
     reporting: Reporting | None = None
     """None for a gateway that reports to nobody."""
     tracing: "Tracing | None" = None

@@ -1,10 +1,12 @@
 """The gateway's metrics, as Prometheus reads them."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from socket import create_server
+from typing import Any
 
 import httpx2
 
@@ -36,10 +38,12 @@ class Observed:
 
 
 @asynccontextmanager
-async def observed(folder: Path, reports: Reports | None = None) -> AsyncIterator[Observed]:
+async def observed(
+    folder: Path, reports: Reports | None = None, **changes: Any
+) -> AsyncIterator[Observed]:
     bound = create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{bound.getsockname()[1]}/metrics"
-    async with a_world(folder, metrics=bound, reports=reports) as world:
+    async with a_world(folder, metrics=bound, reports=reports, **changes) as world:
         yield Observed(world, url)
 
 
@@ -63,6 +67,36 @@ async def test_every_call_is_counted_by_its_tool_and_by_how_it_ended(tmp_path: P
         assert re.search(r'gen_ai_tool_name="create_task",error_type="\w+"} 1$', page, re.MULTILINE)
         assert 'gatepost_breaker_state{api="",kind="origin",name="http://127.0.0.1:8402"} 0' in page
         assert await gateway.value("gatepost_tools") == "5"
+
+
+async def test_answers_that_deviate_from_a_published_schema_are_counted_by_tool(
+    tmp_path: Path,
+) -> None:
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    answers = {"200": {"description": "", "content": {"application/json": {"schema": schema}}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Tasks", "version": "1"},
+        "paths": {"/task": {"get": {"operationId": "getTask", "responses": answers}}},
+    }
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    manifest = tmp_path / "tools.yaml"
+    manifest.write_text(
+        "version: 1\nname: Tasks\nopenapi: openapi.json\ntools:\n"
+        "  get_task: {operation: getTask, output: publish, shape: {most_bytes: 400000}}\n"
+        "  get_plainly: {operation: getTask}\n"
+    )
+    long = b'{"id":"' + b"x" * 200_000 + b'"}'  # read in the thread for long answers
+    async with observed(tmp_path, manifest=manifest) as gateway:
+        for body in (b'{"id":1}', b'{"id":"1"}', long):
+            gateway.world.api.answer = lambda _, body=body: HttpResponse(  # type: ignore[misc]
+                200, "application/json", body
+            )
+            for tool in ("get_task", "get_plainly"):
+                await gateway.world.call("new", tool)
+        page = await gateway.page()
+    counted = re.findall(r"^gatepost_output_deviations_total(.*)$", page, re.MULTILINE)
+    assert counted == ['{tool="get_task"} 2']
 
 
 async def test_names_that_strangers_invent_and_those_of_tenants_are_not_on_the_page(

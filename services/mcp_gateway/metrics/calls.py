@@ -4,6 +4,7 @@ from gatepost.metering.call_event import CallEvent
 from gatepost.metrics.series import Page
 from mcp_gateway.metrics.names import (
     CALLS,
+    DEVIATIONS,
     OPERATION,
     PLAN_REFUSALS,
     REFUSED,
@@ -27,6 +28,7 @@ class CallFigures:
         self._upstream = page.histogram(UPSTREAM)
         self._retries = page.counter(RETRIES)
         self._refused = page.counter(REFUSED)
+        self._deviations = page.counter(DEVIATIONS)
 
     def call(self, event: CallEvent, *, known: bool) -> None:
         """Count a tool call; the name of a tool that is not `known` is not shown."""
@@ -43,6 +45,10 @@ class CallFigures:
             self._by_plan.add((event.tier, event.reason))
         if not event.counted:
             self._uncounted.add()
+
+    def deviation(self, tool: str) -> None:
+        """Count an answer that does not match the output schema of a tool of the catalogue."""
+        self._deviations.add((tool,))
 
     def request(self, method: str, error: str, seconds: float) -> None:
         """Count an MCP request that is not a tool call."""

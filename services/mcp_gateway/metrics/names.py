@@ -43,6 +43,12 @@ REFUSED = Metric(
     "HTTP requests refused before their message was read, such as those without a valid token.",
     ("reason",),
 )
+DEVIATIONS = Metric(
+    "gatepost_output_deviations_total",
+    "counter",
+    "Answers that do not match the output schema that their tool publishes.",
+    ("tool",),
+)
 BREAKERS = Metric(
     "gatepost_breaker_state",
     "gauge",
@@ -93,7 +99,8 @@ STREAM_OLDEST = Metric(
 )
 METRICS = (
     *OF_PROCESS,
-    *(OPERATION, CALLS, PLAN_REFUSALS, UNCOUNTED, UPSTREAM, RETRIES, REFUSED, BREAKERS),
+    *(OPERATION, CALLS, PLAN_REFUSALS, UNCOUNTED, UPSTREAM, RETRIES, REFUSED),
+    *(DEVIATIONS, BREAKERS),
     *(EVENTS_WAITING, EVENTS_OLDEST, EVENTS_LOST, SPOOL, KEYS_AGE, FEED_AGE, PLANS_AGE),
     *(TOOLS, CATALOGUE_KEPT, TOOLS_WITHHELD, API_EVENTS, STREAMS, REDIS_UP, STREAM, STREAM_OLDEST),
 )

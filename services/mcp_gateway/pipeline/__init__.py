@@ -88,5 +88,5 @@ def build_steps(
         call_upstream(upstreams),  # the API of the tool
         check_response(limits.worker),  # an answer with another tenant's record is withheld
         read_started_job(catalogue, limits.worker),  # for the client, or the step that waits
-        shape_result(now, limits.worker),
+        shape_result(now, limits.worker, recording.count_deviation),
     )

@@ -116,7 +116,7 @@ class FollowJobs:
             call_upstream(upstreams),
             check_response(limits.worker),
         )
-        last = shape_result(now, limits.worker)
+        last = shape_result(now, limits.worker, recording.count_deviation)
         self._ask = compose((*steps, last))
         self._look: dict[str, Next] = {
             tool.name: compose((*steps, read_job(tool.task.job, limits.worker), last))

@@ -15,6 +15,8 @@ from mcp_gateway.pipeline.conversation import CallRefused
 from mcp_gateway.pipeline.describe_call import describe_call
 
 Record = Callable[[CallEvent], None]
+CountDeviation = Callable[[str], None]
+"""Counts, for the metrics, an answer that does not match the output schema of the named tool."""
 
 
 class CountCall(Protocol):
@@ -29,6 +31,10 @@ def ignore_call(event: CallEvent, *, known: bool) -> None:
     """Count nothing."""
 
 
+def ignore_deviation(tool: str) -> None:
+    """Count nothing."""
+
+
 class Recording(NamedTuple):
     """Who takes the events of calls, and which gateway they name."""
 
@@ -36,6 +42,7 @@ class Recording(NamedTuple):
     record: Record
     """Stores the event of a call that was not reserved."""
     count_call: CountCall
+    count_deviation: CountDeviation = ignore_deviation
 
 
 log = structlog.get_logger()
@@ -48,7 +55,7 @@ def record_call(recording: Recording, counts: Limits, catalogue: Catalogue, now:
     answer leaves. An unexpected error becomes a tool error with the call's id, which a person can
     quote to the operator; the model sees nothing of the exception.
     """
-    resource, record, count_call = recording
+    resource, record, count_call, _ = recording
     settling: set[asyncio.Task[None]] = set()
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:

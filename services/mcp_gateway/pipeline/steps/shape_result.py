@@ -1,6 +1,6 @@
 """The last step: turn the upstream's answer into the result for the model."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from mcp_gateway.pipeline.call import (
     tool_error,
     try_again_in,
 )
+from mcp_gateway.pipeline.steps.record_call import CountDeviation, ignore_deviation
 from mcp_gateway.requests.bodies import is_json
 from mcp_gateway.results.answer import Answer, TooMuch, read_answer
 from mcp_gateway.results.content import UNTRUSTED, ShapedAnswer, Unshapeable, shape_answer
@@ -48,7 +49,7 @@ class Deviations:
 
 
 def shape_result(
-    now: Now, worker: Worker, count_deviation: Callable[[str], None] = lambda tool: None
+    now: Now, worker: Worker, count_deviation: CountDeviation = ignore_deviation
 ) -> Step:
     """Turn an error status into a tool error, and any other answer into content.
 

@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import orjson
@@ -43,6 +43,7 @@ from mcp_gateway.remote.sessions import Sessions
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.review.commands.options import load, manifest_option, require_tool
+from mcp_gateway.review.compare_answer import Undeliverable, compare_answer
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.credentials.static import Static
@@ -85,6 +86,13 @@ class _Nowhere:
     multiple=True,
     help="A claim of the caller, such as tenant_id=org_acme or data_scope.team=design.",
 )
+@click.option(
+    "--answer",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="An answer of the API, or - for standard input: print where it deviates from the published "
+    "schema, instead of the request.",
+)
 def dry_run(
     name: str,
     arguments: str,
@@ -92,14 +100,19 @@ def dry_run(
     config: Path | None,
     upstream_url: str | None,
     claims: tuple[str, ...],
+    answer: BinaryIO | None,
 ) -> None:
     """Print the exact request that calling NAME with ARGUMENTS (JSON) would send.
 
     Secrets are masked, and claims that are not given have example values. Exits with 1 if the
-    gateway would refuse the call, and prints the reason that the model would read.
+    gateway would refuse the call, and prints the reason that the model would read; also if the answer
+    deviates.
     """
     catalogue = load(path)[2]
     tool = require_tool(catalogue, name)
+    if answer is not None:
+        _compare(tool, answer.read())
+        return
     caller = _caller(tool, claims)
     api, attachments = _upstream(path, config, upstream_url, catalogue)
     try:
@@ -112,6 +125,25 @@ def dry_run(
     lines = dry.describe(tool, given) if tool.composite is None else dry.describe_calls(tool, given)
     for line in lines:
         echo(line)
+
+
+def _compare(tool: Tool, body: bytes) -> None:
+    """Print where an answer deviates from the published schema, and exit with 1 if it does."""
+    if tool.output is None:
+        raise click.UsageError(
+            f"--answer: {tool.name} publishes no schema of its answer; set `output: publish`"
+        )
+    try:
+        deviations = compare_answer(tool, tool.output, body)
+    except Undeliverable as problem:
+        raise click.ClickException(str(problem)) from None
+    if not deviations:
+        echo("The answer matches the published schema.")
+        return
+    echo(f"Clients get the answer as `{tool.output.unexpected}`, because it deviates:")
+    for place, what in deviations:
+        echo(f"  {place} {what}")
+    click.get_current_context().exit(1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,3 +238,57 @@ def test_a_composite_tool_is_listed_shown_and_linted(review: Any) -> None:
     review.tools = review.tools.replace("most: 2", "most: 3")
     changed = review.run("diff")
     assert "find_tasks: how it is sent, asked for or limited changed" in changed.output
+
+
+PUBLISHING = """\
+  list_tasks: {operation: listTasks, output: publish}
+  list_titles: {operation: listTasks, output: publish, shape: {fields: ["[].title"]}}
+  create_task: {operation: createTask}
+"""
+
+
+def compare(review: Any, tool: str, answer: bytes) -> Any:
+    """Compare an answer of a list of tasks with the schema that a tool publishes."""
+    task = {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": {"type": "integer"}, "title": {"type": "string"}},
+    }
+    content = {"application/json": {"schema": {"type": "array", "items": task}}}
+    operation = review.api["paths"]["/tasks"]["get"]
+    operation["responses"] = {"200": {"description": "", "content": content}}
+    review.tools = PUBLISHING
+    (review.path / "answer.json").write_bytes(answer)
+    return review.run("dry-run", tool, "--answer", str(review.path / "answer.json"))
+
+
+def test_an_operator_learns_each_place_where_an_answer_deviates_and_no_value(review: Any) -> None:
+    answer = b'[{"id": 1, "title": null}, {"id": "secret"}, {"id": "secret"}, {"title": 7}]'
+    result = compare(review, "list_tasks", answer)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "Clients get the answer as `unexpected`, because it deviates:",
+        "  result[].id is string, not integer",
+        "  result[].id is missing",
+        "  result[].title is integer, not null or string",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tool", "answer", "code", "said"),
+    [
+        ("list_tasks", b'[{"id": 1, "new": true}]', 0, "The answer matches the published schema."),
+        ("list_titles", b'[{"id": "1", "title": "A"}]', 0, "matches the published schema"),
+        ("list_tasks", b'{"items": []}', 1, "(root) has another form than the document describes"),
+        ("list_tasks", b"<html>", 1, "(root) has another form"),
+        ("list_tasks", b'[{"id":1,"title":"' + b"x" * 99_999 + b'"}]', 1, "(cut) is longer than"),
+        ("list_titles", b"<html>", 1, "the answer is not JSON, which the tool's `shape` needs"),
+        ("list_tasks", b"[" + b"1," * 300_000 + b"1]", 1, "Request less at a time"),
+        ("create_task", b"{}", 2, "create_task publishes no schema of its answer; set `output"),
+    ],
+)
+def test_an_answer_is_compared_as_the_tool_would_deliver_it(
+    review: Any, tool: str, answer: bytes, code: int, said: str
+) -> None:
+    result = compare(review, tool, answer)
+    assert (result.exit_code, said in result.output) == (code, True), result.output
