@@ -32,6 +32,7 @@ from mcp_gateway.manifest.read_skills import read_skills, skill_problems
 from mcp_gateway.manifest.schema import date_of, manifest_problems
 from mcp_gateway.manifest.tasks.join import join_task, task_problems
 from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
+from mcp_gateway.results.fields import format_field, overlap
 from mcp_gateway.results.instructions import InstructionGuard
 from mcp_gateway.text import tidy_text
 
@@ -193,9 +194,21 @@ def completion_problems(manifest: Manifest, tools: Mapping[str, Tool]) -> Iterat
         if tool is None:
             yield f"{where}: {source.tool} is not a tool that is exposed"
         elif (
-            not tool.read_only or tool.input_schema.get("required") or tool.confirm or tool.approval
+            not tool.read_only
+            or tool.input_schema.get("required")
+            or tool.confirm
+            or tool.approval
+            or tool.inputs
         ):
             yield f"{where}: {source.tool} must only read, need no arguments, and ask nobody"
+        elif any(overlap(source.values, field) for field in tool.shape.redact):
+            values = format_field(source.values)
+            yield f"{where}: {source.tool} redacts {values}; name a field that it shows"
+        elif tool.shape.fields and not any(
+            overlap(source.values, field) for field in tool.shape.fields
+        ):
+            values = format_field(source.values)
+            yield f"{where}: {values} is not in `shape.fields` of {source.tool}; add it there"
 
 
 def _called(manifest: Manifest) -> set[str]:

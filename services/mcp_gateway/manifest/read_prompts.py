@@ -62,6 +62,9 @@ def prompt_problems(source: Mapping[str, Any]) -> Iterator[str]:
     """Find names in prompts that do not exist, each as `prompts.NAME.key: …`."""
     tools, resources = source["tools"], source.get("resources", {})
     for name, value in source.get("prompts", {}).items():
+        for argument, said in value.get("arguments", {}).items():
+            if "values" in said and "complete" in said:
+                yield f"prompts.{name}.arguments.{argument}.complete: `values` are listed; keep one"
         for key, known in (("attach", resources), ("tools", tools)):
             for named in value.get(key, ()):
                 if named not in known or "tool" in known[named]:

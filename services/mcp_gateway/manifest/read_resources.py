@@ -70,6 +70,8 @@ def resource_problems(source: Mapping[str, Any]) -> Iterator[str]:
                 yield f"resources.{name}.tool: there is no tool {value['tool']}"
             if not VARIABLE.search(value.get("uri", "")):
                 yield f"resources.{name}.uri: name the tool's arguments, such as orbit://tasks/{{id}}"
+        elif "complete" in value:
+            yield f"resources.{name}.complete: only a resource with a `tool` has arguments; remove it"
         elif "uri" in value and "{" in value["uri"]:
             yield f"resources.{name}.uri: only a resource with a `tool` has arguments in its URI"
         if value.get("uri") in uris:

@@ -50,8 +50,11 @@ class Conversation(Protocol):
 class Silent:
     """A conversation without a client: messages are dropped and questions refused."""
 
-    era: Era = "modern"
     takes_tasks = False
+
+    def __init__(self, era: Era = "modern") -> None:
+        """Take the protocol of the client, for the call event."""
+        self.era = era
 
     async def progress(self, done: int, total: int, message: str) -> None:
         """Do nothing."""

@@ -16,10 +16,11 @@ from mcp_gateway.pipeline.conversation import (
     CannotAsk,
     InputRequired,
     NobodyAnswered,
+    Silent,
 )
 from mcp_gateway.server_features.apps import find_app, write_app
+from mcp_gateway.server_features.completion import Completable, Page, find_source
 from mcp_gateway.server_features.completion import complete as complete_typed
-from mcp_gateway.server_features.completion import find_source
 from mcp_gateway.server_features.prompts import (
     allowed_prompts,
     describe_prompt,
@@ -168,22 +169,26 @@ async def complete(server: Server, incoming: Incoming) -> Members:
         of = _find_prompt(server, incoming, ref.get("name"))
     else:
         raise RpcError(INVALID_PARAMS, "params.ref.type must be ref/prompt or ref/resource")
-    values = () if of is None else find_source(server.catalogue, of, name)
-    if isinstance(values, ListedValues):
+    source = () if of is None else find_source(server.catalogue, of, name)
+    if isinstance(source, ListedValues):
         read = partial(_read_list, server, incoming)
-        values = await server.completions.list_values(values, caller, server.catalogue, read)
-    return {"completion": complete_typed(values, typed)}
+        found = await server.completions.list_values(source, caller, server.catalogue, read)
+    else:
+        found = Completable(tuple(source))
+    return {"completion": complete_typed(found, typed)}
 
 
-async def _read_list(server: Server, incoming: Incoming, tool: str) -> str | None:
-    """Return the text of a tool's answer, an ordinary call of the caller; None if it failed."""
+async def _read_list(server: Server, incoming: Incoming, tool: str) -> Page | None:
+    """Return a tool's answer, an ordinary call of the caller that asks nobody; None if it failed."""
+    quiet = incoming._replace(conversation=Silent(incoming.conversation.era))
     try:
-        result = await call_tool(server, incoming, tool, {})
-    except (CallRefused, InputRequired):
+        result = await call_tool(server, quiet, tool, {})
+    except CallRefused:
         return None
     if result.is_error or not result.content:
         return None
-    return str(result.content[0].get("text", ""))
+    # What was cut, and the next page, is told in another block.
+    return Page(str(result.content[0].get("text", "")), whole=len(result.content) == 1)
 
 
 def _require_skills(server: Server, incoming: Incoming) -> None:

@@ -20,7 +20,7 @@ from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.catalogue.validation import make_validator
 from mcp_gateway.manifest.composing.entry import CompositeEntry
 from mcp_gateway.requests.operation import Operation
-from mcp_gateway.results.fields import EACH, FieldPath
+from mcp_gateway.results.fields import EACH, overlap
 from mcp_gateway.schemas.declared import schema_problem
 
 Schema = Mapping[str, Any]
@@ -155,18 +155,10 @@ def _require_shown(where: str, call: DeclaredCall, before: Sequence[DeclaredCall
             origin, parts = call.for_each.source, (*call.for_each.parts, EACH, *parts)
         if (shape := shapes.get(origin)) is None:
             continue
-        if any(_overlap(parts, field) for field in shape.redact):
+        if any(overlap(parts, field) for field in shape.redact):
             raise UnusableCalls(f"{where}.arguments.{name}.from: {source} is redacted by `shape`")
-        if shape.fields and not any(_overlap(parts, field) for field in shape.fields):
+        if shape.fields and not any(overlap(parts, field) for field in shape.fields):
             raise UnusableCalls(f"{where}.arguments.{name}.from: {source} is not in `shape.fields`")
-
-
-def _overlap(parts: Sequence[str], field: FieldPath) -> bool:
-    """Tell whether one path leads to, into or around what the other leads to."""
-    return all(
-        part == named or (named == EACH and part.isdecimal())
-        for part, named in zip(parts, field, strict=False)
-    )
 
 
 def _read_literal(where: str, tool: Tool, name: str, value: Any) -> Literal:
