@@ -20,7 +20,7 @@ class Conversation(Protocol):
         """Whether the client follows a job that the call starts as a task."""
         ...
 
-    async def progress(self, done: int, total: int, message: str) -> None:
+    async def progress(self, done: float, total: int, message: str) -> None:
         """Report progress, if the client asked for it; `done` must increase with each report."""
         ...
 
@@ -56,7 +56,7 @@ class Silent:
         """Take the protocol of the client, for the call event."""
         self.era = era
 
-    async def progress(self, done: int, total: int, message: str) -> None:
+    async def progress(self, done: float, total: int, message: str) -> None:
         """Do nothing."""
 
     async def log(self, level: Level, text: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from gatepost.background import in_background
 from gatepost.clock import Now
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.failures import deadline_passed
@@ -17,6 +18,7 @@ from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.upstream import Outcome
 from mcp_gateway.remote.messages import (
     STATELESS,
+    NoteProgress,
     Protocol,
     RpcError,
     UnreadableAnswer,
@@ -25,6 +27,7 @@ from mcp_gateway.remote.messages import (
     write_request,
 )
 from mcp_gateway.remote.opening import open_protocol
+from mcp_gateway.remote.progress import Progress
 from mcp_gateway.remote.result import read_result
 from mcp_gateway.remote.sessions import ForeignSession, Owner, Sessions
 from mcp_gateway.requests.request import HttpRequest
@@ -85,6 +88,13 @@ class McpUpstream:
             NoCredential: as for `Sender.send`.
             UnserialisableArgument: as for `Sender.send`.
         """
+        if not call.found.slow:
+            return await self._exchange(call, None)
+        progress = Progress()
+        async with in_background(lambda: progress.tell(call.conversation.progress)):
+            return await self._exchange(call, progress.note)
+
+    async def _exchange(self, call: ToolCall, note_progress: NoteProgress | None) -> Outcome:
         owner = who(call.caller)
         until = self._now() + timedelta(seconds=call.found.deadline - call.waited)
         for _ in range(2):
@@ -96,7 +106,9 @@ class McpUpstream:
                 protocol = opened
             if (left := self._left(until)) <= 0:
                 return deadline_passed(call.found.deadline)
-            outcome = await self._retrying.send(call, self._writer(call, protocol), left)
+            outcome = await self._retrying.send(
+                call, self._writer(call, protocol, note_progress), left
+            )
             if isinstance(outcome, RequestFailed) or outcome.status not in _NOT_SPOKEN:
                 break
             # The server ended the session, or speaks another revision since it was replaced.
@@ -120,7 +132,7 @@ class McpUpstream:
         return (until - self._now()).total_seconds()
 
     def _writer(
-        self, call: ToolCall, protocol: Protocol
+        self, call: ToolCall, protocol: Protocol, note_progress: NoteProgress | None
     ) -> Callable[[Mapping[str, str]], HttpRequest]:
         tool = call.found
 
@@ -128,7 +140,9 @@ class McpUpstream:
             values = {**call.values, **secrets} if secrets else call.values
             written = self._requests.write(tool.name, tool.operation, values).body
             params = {"name": tool.remote, "arguments": orjson.Fragment(written or b"{}")}
-            request = write_request(self._url, call.id, "tools/call", params, protocol)
+            request = write_request(
+                self._url, call.id, "tools/call", params, protocol, note_progress
+            )
             if not tool.remote_headers or protocol.version != STATELESS:
                 return request
             repeated = [

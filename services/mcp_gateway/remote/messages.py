@@ -5,7 +5,8 @@ Sources: MCP 2025-11-25 and 2026-07-28, basic/transports (Streamable HTTP); JSON
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,13 @@ _ACCEPT = ("Accept", f"application/json, {_EVENTS}")
 _SAFE = re.compile(r"(?! )[ -~]*(?<! )").fullmatch
 _MOST_EVENTS = 1000
 """Events that are read from the end of a stream, where the answer is."""
+
+
+_LONGEST_NOTE = 10_000
+"""Bytes of a report of progress."""
+
+NoteProgress = Callable[[Mapping[str, Any]], None]
+"""Takes the params of `notifications/progress`."""
 
 
 class UnreadableAnswer(Exception):
@@ -58,8 +66,12 @@ def write_request(
     method: str,
     params: Mapping[str, Any],
     protocol: Protocol | None = None,
+    note_progress: NoteProgress | None = None,
 ) -> HttpRequest:
-    """Write one request; one without a protocol is `initialize`, which negotiates it."""
+    """Write one request; one without a protocol is `initialize`, which negotiates it.
+
+    `note_progress` gets what the server reports about it.
+    """
     headers = [("Content-Type", "application/json"), _ACCEPT]
     if protocol is not None:
         headers.append(("MCP-Protocol-Version", protocol.version))
@@ -78,10 +90,12 @@ def write_request(
             }
         elif protocol.session:
             headers.append(("Mcp-Session-Id", protocol.session))
+    if note_progress is not None:
+        params = {**params, "_meta": {**params.get("_meta", {}), "progressToken": request_id}}
     message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
     if request_id:
         message["id"] = request_id
-    ends = StreamEnd(request_id) if request_id else None
+    ends = StreamEnd(request_id, note_progress) if request_id else None
     return HttpRequest("POST", url, tuple(headers), orjson.dumps(message), ends=ends)
 
 
@@ -104,9 +118,10 @@ class StreamEnd:
     A server may leave its stream open after the answer, and waits with its answer for one of ours.
     """
 
-    def __init__(self, request_id: str) -> None:
-        """Take the id of the request."""
+    def __init__(self, request_id: str, note_progress: NoteProgress | None = None) -> None:
+        """Take the id of the request, and what gets the progress of its call."""
         self._request_id = request_id
+        self._note_progress = note_progress
         self._read = self._seen = 0
 
     def __call__(self, body: bytes | bytearray) -> bool:
@@ -121,7 +136,19 @@ class StreamEnd:
             return False
         events = _events(bytes(body[self._read : end + 1]))
         self._read = end + 1
+        if self._note_progress is not None:
+            for event in events:
+                self._note(event, self._note_progress)
         return any(map(self._is_last, events))
+
+    def _note(self, event: bytes, note_progress: NoteProgress) -> None:
+        if b"notifications/progress" not in event or len(event) > _LONGEST_NOTE:
+            return
+        with suppress(orjson.JSONDecodeError):
+            message = orjson.loads(event)
+            params = message.get("params") if isinstance(message, dict) else None
+            if isinstance(params, dict) and params.get("progressToken") == self._request_id:
+                note_progress(params)
 
     def _is_last(self, event: bytes) -> bool:
         if b'"id"' not in event:

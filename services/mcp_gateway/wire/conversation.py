@@ -81,7 +81,7 @@ class _Telling:
         """Keep the headers for the answer, which are lost if a message has opened the stream."""
         self.limits = limit_headers(states, retry_after)
 
-    async def progress(self, done: int, total: int, message: str) -> None:
+    async def progress(self, done: float, total: int, message: str) -> None:
         """Send `notifications/progress` (MCP progress), if the client gave a token."""
         if self._sink is not None and self._token is not None:
             params = {
