@@ -1,8 +1,10 @@
 """People reduce and end the access of AI apps in the settings page of the SaaS itself."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from itertools import product
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx2
@@ -151,6 +153,8 @@ class Stub:
         """Answer the requests of the page."""
         self.page = page
         self.seen: list[tuple[str, str, str]] = []
+        self.detail: dict[str, Any] = {}
+        self.changes: list[Any] = []
         page.route("**/*", self._answer)
         page.goto("https://app.example.com/settings")
 
@@ -164,18 +168,26 @@ class Stub:
             token = request.headers["authorization"].removeprefix("Bearer ")
             self.seen.append((request.method, urlsplit(request.url).netloc, token))
             first = "after=&" in f"{urlsplit(request.url).query}&"
-            shown = {
+            shown: dict[str, Any] = {
                 "items": [connection(f"{token} {1 if first else 2}")],
                 "next": "x" if first else None,
             }
+            if path.rpartition("/")[0].endswith("/connections"):
+                shown = {**connection(token), **self.detail}
+                shown["kinds"] = {"read": 2, "delete": 1}
+                if request.method == "PATCH":
+                    self.changes.append(request.post_data_json)
             headers = {"Access-Control-Allow-Origin": "https://app.example.com"}
-            status = 200 if request.method == "GET" else 204
+            headers["Access-Control-Allow-Headers"] = "authorization, content-type"
+            headers["Access-Control-Allow-Methods"] = "GET, PATCH, DELETE"
+            status = 204 if request.method in {"DELETE", "OPTIONS"} else 200
             route.fulfill(status=status, json=shown, headers=headers)
 
 
 PAGE = """<!doctype html><html lang="en"><title>Settings</title>
 <script type="module" src="https://auth.example.com/static/gatepost-connections.js"></script>
-<gatepost-connections api="https://auth.example.com"></gatepost-connections></html>"""
+<main><h1>Settings</h1><h2>AI apps</h2>
+<gatepost-connections api="https://auth.example.com"></gatepost-connections></main></html>"""
 
 
 def connection(name: str) -> dict[str, Any]:
@@ -244,3 +256,63 @@ def test_the_focus_stays_in_the_component_after_each_step(chromium: Browser) -> 
         page.get_by_role("button", name="Show more").press("Enter")
         expect(page.get_by_role("heading", name="acme 2")).to_be_visible()
         expect(page.get_by_role("button", name="Reduce access").last).to_be_focused()
+
+
+def listed_tool(name: str, title: str, kind: str, api: str) -> dict[str, str]:
+    """A tool of a connection as the API shows it."""
+    return {"name": name, "title": title, "description": "", "kind": kind, "api": api}
+
+
+def test_the_tools_of_several_apis_stand_under_their_titles(chromium: Browser) -> None:
+    with chromium.new_context(bypass_csp=True) as context:
+        stub = Stub(context.new_page())
+        page = stub.page
+        stub.detail = {
+            "choices": {},
+            "apis": [
+                {"name": "orbit", "title": "Orbit"},
+                {"name": "billing", "title": "Invoices <b>"},
+                {"name": "unused", "title": "Unused"},
+            ],
+            "tools": [
+                listed_tool("billing_pay", "Pay", "delete", "billing"),
+                listed_tool("billing_list", "List invoices", "read", "billing"),
+                listed_tool("list", "List tasks", "read", "orbit"),
+            ],
+        }
+        page.evaluate(
+            "document.querySelector('gatepost-connections').getToken = async () => 'acme'"
+        )
+        page.get_by_role("button", name="Reduce access").first.click()
+
+        expect(page.get_by_role("heading", level=4)).to_have_text(["Orbit", "Invoices <b>"])
+        expect(page.locator("legend")).to_have_text(
+            ["Orbit: Read", "Invoices <b>: Read", re.compile("Invoices <b>: Delete")]
+        )
+        expect(page.get_by_role("group", name="Orbit: Read").get_by_role("checkbox")).to_have_count(
+            1
+        )
+        schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+        for scheme, width in product(schemes, (1280, 390)):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            assert violations(page) == []
+        page.get_by_role("checkbox", name="Pay").uncheck()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text("less access")
+        assert stub.changes == [{"tools": ["list", "billing_list"]}]
+
+
+def test_the_tools_of_a_single_api_have_no_heading(chromium: Browser) -> None:
+    """Also those of a release that names no API."""
+    with chromium.new_context() as context:
+        stub = Stub(context.new_page())
+        tool = listed_tool("list", "List tasks", "read", "")
+        del tool["api"]
+        stub.detail = {"choices": {}, "tools": [tool]}
+        stub.page.evaluate(
+            "document.querySelector('gatepost-connections').getToken = async () => 'acme'"
+        )
+        stub.page.get_by_role("button", name="Reduce access").first.click()
+        expect(stub.page.locator("legend")).to_have_text(["Read"])
+        expect(stub.page.get_by_role("heading", level=4)).to_have_count(0)

@@ -18,7 +18,7 @@ from auth_server.administration.tenancy.connections import SubAgentView, view_su
 from auth_server.db.engine import DbSession
 from auth_server.manage_api.authenticate import ActingPerson, Caller
 from auth_server.pages.consent.page import grant_vouched_for
-from auth_server.pages.picker.offer import kind_of
+from auth_server.pages.picker.offer import kind_of, titles_of_several
 from auth_server.records.call_log.store import usage_of_grants
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.clients.store import find_clients
@@ -79,6 +79,15 @@ class ToolView(_View):
     description: str
     kind: str
     """`read`, `change` or `delete`."""
+    api: str
+    """The name of its API among `apis`; empty if the service has only one."""
+
+
+class ApiView(_View):
+    """One of the APIs of a service."""
+
+    name: str
+    title: str
 
 
 class ConnectionDetail(ConnectionView):
@@ -86,6 +95,8 @@ class ConnectionDetail(ConnectionView):
 
     tools: tuple[ToolView, ...]
     """Without those that the organisation's rules close or the service no longer has."""
+    apis: tuple[ApiView, ...]
+    """The APIs of the service, in the order in which people see them; empty if it has only one."""
     choices: dict[str, tuple[str, ...]]
     """The values of each kind of data that the app reaches, from which to choose."""
 
@@ -258,18 +269,25 @@ async def _show(
     described = await _describe([grant], caller, db, now)
     if not described:
         raise NotFound("this connection has ended, or it is not this person's")
-    usable = _usable(grant, caller, await find_catalogue(db, grant.resource))
+    catalogue = await find_catalogue(db, grant.resource)
+    usable = _usable(grant, caller, catalogue)
+    titles = {} if catalogue is None else titles_of_several(catalogue)
 
     def detail() -> ConnectionDetail:
         tools = (
             ToolView(
-                name=tool.name, title=tool.title, description=tool.description, kind=kind_of(tool)
+                name=tool.name,
+                title=tool.title,
+                description=tool.description,
+                kind=kind_of(tool),
+                api=tool.api if tool.api in titles else "",
             )
             for tool in usable
         )
         return ConnectionDetail(
             **dict(described[0]),
             tools=tuple(tools),
+            apis=tuple(ApiView(name=name, title=title) for name, title in titles.items()),
             choices={
                 kind: tuple(sorted(values)) for kind, values in _choices(grant, caller).items()
             },

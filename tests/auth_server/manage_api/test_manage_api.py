@@ -16,9 +16,10 @@ from auth_server.records.grants.store import list_live_grants
 from auth_server.records.people.table import Person as StoredPerson
 from auth_server.records.second_factors.table import Passkey
 from auth_server.records.tenants.table import Membership, Tenant
+from gatepost.catalogue import ApiSummary
 from support.in_process.admin_api import PROBLEM, admin_api
 from support.in_process.api_keys import make_key
-from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.auth_server import CATALOGUE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.component import SCOPES, Component, ask_for_token, component
 from support.in_process.devices import approve, begin
@@ -95,6 +96,37 @@ async def test_a_person_lists_narrows_and_ends_a_connection(
     assert (await ada.call("GET", "/connections")).json() == {"items": [], "next": None}
     assert (await ada.call("DELETE", path)).status_code == 404
     assert (await client.refresh(tokens["refresh_token"])).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("apis", "named"),
+    [
+        ((), {"create_task": "", "list_tasks": "", "list_projects": ""}),
+        (("tasks",), {"create_task": "", "list_tasks": "", "list_projects": ""}),
+        (
+            ("tasks", "projects"),
+            {"create_task": "tasks", "list_tasks": "tasks", "list_projects": "projects"},
+        ),
+    ],
+)
+async def test_the_tools_of_a_connection_name_their_api_if_there_are_several(
+    sqlite_server: AuthServer, apis: tuple[str, ...], named: dict[str, str]
+) -> None:
+    tools = (
+        one.model_copy(update={"api": "projects" if "project" in one.name else "tasks"})
+        for one in CATALOGUE.tools
+    )
+    summaries = tuple(ApiSummary(name=name, title=name.title()) for name in apis)
+    sqlite_server.catalogue = CATALOGUE.model_copy(
+        update={"apis": summaries, "tools": tuple(tools), "hash": "7" * 64}
+    )
+    await connect(sqlite_server)
+
+    shown = await only_connection(await component(sqlite_server))
+
+    assert {tool["name"]: tool["api"] for tool in shown["tools"]} == named
+    of_several = [{"name": name, "title": name.title()} for name in apis] if len(apis) > 1 else []
+    assert shown["apis"] == of_several
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,11 @@ def kind_of(tool: ToolSummary) -> str:
     return "delete" if tool.destructive else "change"
 
 
+def titles_of_several(catalogue: CatalogueDocument) -> dict[str, str]:
+    """Return the titles of the APIs under which pages show tools, by name; empty if there is only one."""
+    return {one.name: one.title for one in catalogue.apis} if len(catalogue.apis) > 1 else {}
+
+
 def make_offer(
     catalogue: CatalogueDocument,
     scopes: Collection[str],
@@ -147,7 +152,7 @@ def make_offer(
     asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
     within_before = _covered(allowed, asked_before)
     had = catalogue.include_renamed(before.tools) if before is not None else frozenset()
-    titles = {one.name: one.title for one in catalogue.apis} if len(catalogue.apis) > 1 else {}
+    titles = titles_of_several(catalogue)
     seen = {
         (catalogue.renamed.get(name, name), *judged)
         for name, *judged in map(_judged, shown_before.tools if shown_before is not None else ())

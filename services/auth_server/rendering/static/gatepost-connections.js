@@ -132,6 +132,9 @@ button:disabled { opacity: 0.6; cursor: default }
 fieldset { border: 0; margin: 1rem 0 0; padding: 0; min-width: 0 }
 legend { font-weight: 600; width: 100%; padding: 0 0 0.25rem; border-bottom: 1px solid var(--_border) }
 fieldset ul { margin-top: 0.75rem }
+.api { margin: 1.5rem 0 0; font-size: 1.05em; font-weight: 600 }
+.api + fieldset { margin-top: 0.5rem }
+.aloud { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 label { display: grid; grid-template-columns: 1.5rem 1fr; gap: 0.5rem; align-items: start }
 input { width: 1.25rem; height: 1.25rem; margin: 0.125rem 0 0; accent-color: var(--_accent) }
 .note { color: var(--_muted); font-size: 0.9rem; display: block }
@@ -439,9 +442,14 @@ class GatepostConnections extends HTMLElement {
     const app = detail.client_name;
     const form = make("form", { noValidate: true });
     form.append(make("p", { tabIndex: -1 }, ...this.#linked("explain", { app })));
-    for (const [kind, legend] of Object.entries(TEXTS[this.#language].groups)) {
-      const tools = detail.tools.filter((tool) => tool.kind === kind);
-      form.append(...this.#choices("tool", legend, tools.map((tool) => [tool.name, tool.title, tool.description])));
+    // Of several APIs, each has a heading; a tool of none stands above them.
+    for (const { name, title } of [{ name: "", title: "" }, ...(detail.apis ?? [])]) {
+      const own = detail.tools.filter((tool) => (tool.api ?? "") === name);
+      if (title && own.length) form.append(this.#heading("api", title, 1));
+      for (const [kind, legend] of Object.entries(TEXTS[this.#language].groups)) {
+        const tools = own.filter((tool) => tool.kind === kind);
+        form.append(...this.#choices("tool", legend, tools.map((tool) => [tool.name, tool.title, tool.description]), title));
+      }
     }
     for (const [kind, values] of Object.entries(detail.choices)) {
       const legend = `${this.#text("data")}: ${kind}`;
@@ -469,8 +477,15 @@ class GatepostConnections extends HTMLElement {
     return form;
   }
 
-  #choices(name, legend, entries) {
+  /** A heading so many levels below the names of the apps. */
+  #heading(className, text, below) {
+    const level = Number(this.getAttribute("heading-level") ?? 3) + below;
+    return make("p", { className, role: "heading", "aria-level": String(level) }, text);
+  }
+
+  #choices(name, legend, entries, owner = "") {
     if (!entries.length) return [];
+    const said = owner ? [make("span", { className: "aloud" }, `${owner}: `)] : [];
     const rows = entries.map(([value, title, description]) =>
       make(
         "li",
@@ -483,7 +498,7 @@ class GatepostConnections extends HTMLElement {
         ),
       ),
     );
-    return [make("fieldset", {}, make("legend", {}, legend), make("ul", { role: "list" }, ...rows))];
+    return [make("fieldset", {}, make("legend", {}, ...said, legend), make("ul", { role: "list" }, ...rows))];
   }
 
   /** Reads what stays ticked; null if nothing of a kind does. */
