@@ -16,6 +16,7 @@ from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from gatepost.metering.call_event import Decision
 from gatepost.scopes import covers
+from gatepost.tracing.current import current
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.jobs.job import JobStatus
 from mcp_gateway.catalogue.jobs.task import JobTool
@@ -144,6 +145,10 @@ class FollowJobs:
         allowed = tool.name in self._catalogue.usable(caller.allowed_tools)
         return (tool, arguments) if allowed and covers(caller.scopes, tool.scope) else None
 
+    def has_ended(self, caller: AccessClaims) -> bool:
+        """Whether the caller's connection has been revoked since the request was verified."""
+        return self._limits.is_revoked(caller)
+
     async def count(
         self, caller: AccessClaims, conversation: Conversation, tool: Tool | None
     ) -> None:
@@ -222,6 +227,7 @@ class FollowJobs:
         return _text_of(result)
 
     def _call(self, about: JobCall, asked: JobTool, suffix: str) -> ToolCall:
+        tracing = current()
         call = ToolCall(
             f"{about.id}{suffix}",
             about.caller,
@@ -230,7 +236,7 @@ class FollowJobs:
                 **{name: about.arguments.get(name) for name in asked.repeated},
                 asked.argument: about.job,
             },
-            CallMetrics(started=self._now()),
+            CallMetrics(started=self._now(), trace_id="" if tracing is None else tracing.trace_id),
             about.conversation,
         )
         return call.with_tool(asked.tool)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Sequence
 from time import time_ns
 
 from opentelemetry.context import attach, get_current
-from opentelemetry.trace import format_trace_id, get_current_span, set_span_in_context
+from opentelemetry.trace import get_current_span, set_span_in_context
 
 from gatepost.tracing import names
 from gatepost.tracing.current import CURRENT
@@ -28,7 +28,9 @@ def span_steps(steps: Sequence[Step], catalogue: Catalogue) -> tuple[Step, ...]:
 
     async def describe_call(call: ToolCall, go_on: Next) -> ToolResult:
         span = get_current_span()
-        call.metrics.trace_id = format_trace_id(span.get_span_context().trace_id)
+        tracing = CURRENT.get()
+        assert tracing is not None  # noqa: S101 - only recorded calls come here
+        call.metrics.trace_id = tracing.trace_id
         span.set_attribute(names.OPERATION, names.EXECUTE_TOOL)
         if tool := catalogue.tools.get(call.name):  # other names are somebody's invention
             span.set_attribute(names.TOOL, call.name)

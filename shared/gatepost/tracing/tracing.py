@@ -95,6 +95,11 @@ class Tracing:
         with self._within(span, set_span_in_context(span)):
             yield span
 
+    @property
+    def trace_id(self) -> str:
+        """The id of the current request's trace, in hex."""
+        return format_trace_id(get_current_span().get_span_context().trace_id)
+
     def start(self, name: str, attributes: Attributes, *, calls: bool = False) -> Span:
         """Start a part of the current request, which the caller ends."""
         kind = SpanKind.CLIENT if calls else SpanKind.INTERNAL

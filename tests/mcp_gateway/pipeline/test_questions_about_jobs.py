@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from gatepost.revocations import Revocation
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
+from support.in_process.clock import Clock
 from support.in_process.gateway import META, MODERN
 from support.in_process.jobs import (
     FOLLOWS,
@@ -20,6 +22,7 @@ from support.in_process.jobs import (
     following,
     write_jobs,
 )
+from support.in_process.spans import PARENT, TRACE_ID, keeping_spans
 from support.in_process.talk import talking
 
 GONE = HttpResponse(404, "application/json", b"{}")
@@ -119,6 +122,43 @@ async def test_a_message_that_reads_like_instructions_is_withheld_although_the_s
         client.api.progress, client.api.id = "", said
         result = await client.world.call("old", "create_report", {"folder": "q4"})
         assert "previous" not in str(result)
+
+
+async def test_a_connection_that_is_revoked_while_its_client_waits_gets_no_result_a393(
+    tmp_path: Path,
+) -> None:
+    held = HeldApi(JobsApi())
+    async with following(tmp_path, upstream=held) as client:
+        world = client.world
+        call = asyncio.ensure_future(world.call("old", "create_report", {"folder": "q4"}))
+        await held.asked.wait()
+        ends = int(world.clock().timestamp()) + 900
+        await world.feed.announce(Revocation(kind="grant", key="grant_1", expires_at=ends))
+        held.proceed.set()
+        result = await call
+        assert (result["isError"], result["content"][1]["text"]) == (
+            True,
+            "This connection was ended.",
+        )
+        # It was asked for once, when the connection still was.
+        assert len(held.api.requests) == 2
+        assert recorded(world.records) == [("create_report", "failed", "connection_ended", 0)]
+
+
+async def test_the_event_of_a_question_names_its_trace(tmp_path: Path) -> None:
+    async with (
+        keeping_spans(Clock()) as traced,
+        following(tmp_path, tracing=traced.tracing) as client,
+    ):
+        task_id = (await client.start())["taskId"]
+        client.api.state = "done"
+        meta = {**FOLLOWS, "traceparent": PARENT}
+        await client.send("tasks/get", {"taskId": task_id}, meta=meta)
+        assert client.world.records[-1]["trace_id"] == TRACE_ID
+        spans = str([(span.name, dict(span.attributes or {})) for span in traced.spans])
+        assert "tasks/get" in spans
+        for secret in (task_id, "job 7", "job%207", "q4"):
+            assert secret not in spans
 
 
 async def test_what_ends_a_task_with_an_error_is_in_the_call_log(tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ def wait_for_job(jobs: FollowJobs, catalogue: Catalogue, now: Now) -> Step:
             if pause:
                 await jobs.wait(pause)
                 left -= pause
+            if jobs.has_ended(call.caller):
+                ended = tool_error("This connection was ended.", reason="connection_ended")
+                return _end(started, JobView("failed", "This connection was ended.", ended))
             looks += 1
             about = JobCall(
                 f"{call.id}-{looks}", call.caller, call.found, job.id, job.arguments,
@@ -59,17 +62,6 @@ def wait_for_job(jobs: FollowJobs, catalogue: Catalogue, now: Now) -> Step:
         note = _note(call, job, task)
         return started._replace(job=None, content=[*started.content, note])
 
-    def _end(started: ToolResult, seen: JobView) -> ToolResult:
-        """Return the result of a job that has ended, or an error beside the answer of the start."""
-        if seen.status == "completed" and seen.result is not None:
-            return seen.result
-        said = seen.message or "The job was cancelled."
-        failed = seen.result or tool_error(said, reason="job_cancelled", decision="failed")
-        told = [*started.content, {"type": "text", "text": said}]
-        return failed._replace(
-            content=told, structured=None, is_error=True, decision="failed", meta=started.meta
-        )
-
     def _note(call: ToolCall, job: Job, task: Task) -> dict[str, Any]:
         said = "The API is still working on this, so the result is not here yet."
         reader = task.status.tool
@@ -80,3 +72,15 @@ def wait_for_job(jobs: FollowJobs, catalogue: Catalogue, now: Now) -> Step:
         return {"type": "text", "text": said}
 
     return step
+
+
+def _end(started: ToolResult, seen: JobView) -> ToolResult:
+    """Return the result of a job that has ended, or an error beside the answer of the start."""
+    if seen.status == "completed" and seen.result is not None:
+        return seen.result
+    said = seen.message or "The job was cancelled."
+    failed = seen.result or tool_error(said, reason="job_cancelled", decision="failed")
+    told = [*started.content, {"type": "text", "text": said}]
+    return failed._replace(
+        content=told, structured=None, is_error=True, decision="failed", meta=started.meta
+    )
