@@ -5,7 +5,7 @@ Operations that change data are written with `expose: false` unless the person a
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from mcp_gateway.importing.yaml_write import dump, indent_block
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.manifest.schema import SCHEMA_FILE, manifest_problems
-from mcp_gateway.manifest.tasks.entry import TaskEntry, read_task, write_task
-from mcp_gateway.manifest.tasks.join import join_task
+from mcp_gateway.manifest.tasks.entry import ASKED, TaskEntry, read_task, write_task
+from mcp_gateway.manifest.tasks.join import join_task, task_problems
 from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
 from mcp_gateway.openapi.credential_arguments import credential_arguments
@@ -138,6 +138,8 @@ def propose(
             imported = import_operation(document, found, hosts)
             bindings, matched = _bindings(imported, bind)
             entry = _entry(found, names[found.key], bindings, tools)
+            task, task_notes = _read_task(found, names, tools)
+            entry = replace(entry, task=task)
             if document.is_mcp:
                 entry = _as_the_server_says(entry, found)
             entry = replace(
@@ -168,7 +170,13 @@ def propose(
         if withheld or aside or (decide and not expose_all):
             entry = replace(entry, expose=False)
         proposal = Proposed(
-            found, entry, tool, imported.notes, imported.undeclared, withheld, set_aside=aside
+            found,
+            entry,
+            tool,
+            (*imported.notes, *task_notes),
+            imported.undeclared,
+            withheld,
+            set_aside=aside,
         )
         written = {
             "version": 1,
@@ -242,37 +250,61 @@ def _entry(
         destructive=False if changes and undoes(found, verb) else None,
         open_world=changes and reaches_people(found, name),
         description=_name_tools(_said(found, "description") or describe(found, name), tools),
-        task=_read_task(found, tools),
     )
 
 
-def _read_task(found: FoundOperation, tools: Mapping[str, str]) -> TaskEntry | None:
-    """Return how the job of an operation is followed, if the document says so in `x-mcp`."""
+def _read_task(
+    found: FoundOperation, names: Mapping[str, str], tools: Mapping[str, str]
+) -> tuple[TaskEntry | None, tuple[str, ...]]:
+    """Return how the job of an operation is followed, if the document says so in `x-mcp`, and what is
+    wrong with that.
+    """
     extension = found.node.get("x-mcp")
-    said = extension.get("task") if isinstance(extension, dict) else None
-    if not isinstance(said, dict):
-        return None
-    said = {
-        key: tools.get(value, value) if isinstance(value, str) else value
-        for key, value in said.items()
-    }
-    written = {"operation": found.key, "task": said}
-    problems = manifest_problems(
-        {"version": 1, "name": "API", "openapi": "x", "tools": {"t": written}}
-    )
-    return None if problems else read_task(said)
+    if not isinstance(extension, dict) or "task" not in extension:
+        return None, ()
+    said = extension["task"]
+    if isinstance(said, dict):
+        named = {key: tools.get(said[key], said[key]) for key in ASKED if _is_text(said.get(key))}
+        said = {**said, **named}
+    name = names[found.key]
+    asked = [said.get(key) for key in ASKED] if isinstance(said, dict) else []
+    entries = {other: {"operation": "x"} for other in names.values() if other in asked}
+    entries[name] = {"operation": found.key, "task": said}
+    source = {"version": 1, "name": "API", "openapi": "x", "tools": entries}
+    problems = list(manifest_problems(source)) or list(task_problems(source))
+    if problems:
+        return None, _left_out(problem.removeprefix(f"tools.{name}.") for problem in problems)
+    return read_task(said), ()
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _left_out(problems: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"x-mcp.{problem}; the task is left out" for problem in problems)
 
 
 def _with_usable_tasks(proposed: list[Proposed]) -> list[Proposed]:
     """Leave out tasks whose tools were not selected, or can't be called about a job."""
     tools = {one.tool.name: one.tool for one in proposed}
-    return [
-        replace(one, entry=replace(one.entry, task=None))
-        if (task := one.entry.task) is not None
-        and (not tools.keys() >= set(task.named.values()) or join_task(one.tool, task, tools)[1])
-        else one
-        for one in proposed
+    return [_with_usable_task(one, tools) for one in proposed]
+
+
+def _with_usable_task(one: Proposed, tools: Mapping[str, Tool]) -> Proposed:
+    task = one.entry.task
+    if task is None:
+        return one
+    problems = [
+        f"task.{key}: {name} is not imported"
+        for key, name in task.named.items()
+        if name not in tools
     ]
+    problems = problems or [said[1:] for said in join_task(one.tool, task, tools)[1]]
+    if not problems:
+        return one
+    notes = (*one.notes, *_left_out(problems))
+    return replace(one, entry=replace(one.entry, task=None), notes=notes)
 
 
 def _as_the_server_says(entry: ToolEntry, found: FoundOperation) -> ToolEntry:

@@ -42,7 +42,7 @@ from mcp_gateway.remote.messages import STATELESS, Protocol
 from mcp_gateway.remote.sessions import Sessions
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
-from mcp_gateway.review.commands.options import load, manifest_option, require_tool
+from mcp_gateway.review.commands.options import load, manifest_option, require_callable
 from mcp_gateway.review.compare_answer import Undeliverable, compare_answer
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.upstream.credentials.attach import Attachments
@@ -109,7 +109,7 @@ def dry_run(
     deviates.
     """
     catalogue = load(path)[2]
-    tool = require_tool(catalogue, name)
+    tool = require_callable(catalogue, name)
     if answer is not None:
         _compare(tool, answer.read())
         return

@@ -96,6 +96,17 @@ def load_catalogue(path: Path, config: Path | None) -> Catalogue:
     return load(path)[2] if config is None else load_gateway(config)[1]
 
 
+def require_callable(catalogue: Catalogue, name: str) -> Tool:
+    """Find a tool by name, or one that is not exposed and that an exposed one calls or asks about its job.
+
+    Raises:
+        click.ClickException: it does not exist; the message suggests similar ones.
+    """
+    hidden = (tool for api in catalogue.apis for tool in catalogue.tools_of(api))
+    found = None if name in catalogue.tools else next((t for t in hidden if t.name == name), None)
+    return found or require_tool(catalogue, name)
+
+
 def require_tool(catalogue: Catalogue, name: str) -> Tool:
     """Find a tool by name.
 

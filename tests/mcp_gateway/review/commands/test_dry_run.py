@@ -292,3 +292,20 @@ def test_an_answer_is_compared_as_the_tool_would_deliver_it(
 ) -> None:
     result = compare(review, tool, answer)
     assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
+def test_the_requests_about_a_job_are_shown_although_their_tools_are_not_exposed(
+    review: Any,
+) -> None:
+    review.api["paths"]["/tasks/{id}"]["get"] = {"operationId": "getTask"}
+    review.tools = (
+        "  create_task:\n    operation: createTask\n"
+        "    task: {status: get_task, id: id, state: state, states: {completed: [done]}}\n"
+        "  get_task: {operation: getTask, expose: false}\n"
+        "  delete_task: {operation: deleteTask, expose: false}\n"
+    )
+    url = ("--upstream-url", "https://api.example")
+    shown = review.run("dry-run", "get_task", '{"id": "7"}', *url)
+    assert shown.output.startswith("GET https://api.example/tasks/7\n"), shown.output
+    hidden = review.run("dry-run", "delete_task", '{"id": "7"}', *url)
+    assert hidden.output.startswith("Error: no tool delete_task is exposed")
