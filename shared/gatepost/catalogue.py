@@ -89,6 +89,12 @@ class CatalogueDocument(_Frozen):
         allowed = frozenset(names)
         return allowed.union(now for old, now in self.renamed.items() if old in allowed)
 
+    def follow_renamed(self, names: Iterable[str]) -> frozenset[str]:
+        """Replace former names that a person declined by the present ones, whether these need more or not."""
+        known = {tool.name for tool in self.tools}
+        now = {old: tool.name for tool in self.tools for old in tool.former} | dict(self.renamed)
+        return frozenset(name if name in known else now.get(name, name) for name in names)
+
     def group_tools(self) -> Toolsets:
         """Group the tools by toolset, to read and write `allowed_tools`."""
         return Toolsets.of(

@@ -81,9 +81,12 @@ async def propose_grant(
     if choice.ended_at is not None:
         who = "the person" if choice.ended_by == "person" else "the organisation"
         raise NotConnected(f"{who} ended this connection, and has to allow it again")
-    offered = frozenset(tool.name for tool in catalogue.tools) & ceiling.tools
+    ceiling_tools = catalogue.include_renamed(ceiling.tools)
+    offered = frozenset(tool.name for tool in catalogue.tools) & ceiling_tools
     choice.ceiling_tools, choice.ceiling_data_scope = sorted(offered), ceiling.data_scope
     choice.groups = None if asserted.groups is None else sorted(asserted.groups)
+    # Kept under the present name, because the gateway forgets former ones.
+    choice.declined = sorted(catalogue.follow_renamed(choice.declined))
     tools = offered - frozenset(choice.declined)
     data_scope = narrow_data_scope(
         parse_data_scope(ceiling.data_scope), parse_data_scope(choice.data_scope)

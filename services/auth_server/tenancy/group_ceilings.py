@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import record
+from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.directory.groups import list_known_names, list_names_of_people
 from auth_server.records.grants.store import list_live_grants
 from auth_server.records.grants.table import Grant
@@ -12,6 +13,7 @@ from auth_server.records.tenant_apps.store import find_choice, list_tenant_apps
 from auth_server.records.tenant_apps.table import AppCeiling, TenantApp, read_ceilings
 from auth_server.revocations.revoke import outdate_grant, revoke_grant
 from auth_server.tenancy.grant_contents import audit_of
+from gatepost.catalogue import CatalogueDocument
 from gatepost.data_scope import narrow_data_scope, parse_data_scope
 from gatepost.network.organisation_address import resources_of_address
 
@@ -121,7 +123,10 @@ async def _narrow(
     lifetime: timedelta,
     now: datetime,
 ) -> None:
-    tools = frozenset(grant.tools) & ceiling.tools if ceiling is not None else frozenset()
+    tools = frozenset[str]()
+    if ceiling is not None:
+        catalogue = await find_catalogue(db, grant.resource)
+        tools = _keep_within(grant.tools, ceiling.tools, catalogue)
     data = (
         narrow_data_scope(parse_data_scope(ceiling.data_scope), parse_data_scope(grant.data_scope))
         if ceiling is not None
@@ -137,3 +142,15 @@ async def _narrow(
     await db.flush()
     await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
     await record(db, audit_of(grant, by="the organisation's directory"), now=now)
+
+
+def _keep_within(
+    tools: Collection[str], most: Collection[str], catalogue: CatalogueDocument | None
+) -> frozenset[str]:
+    """Return the tools that are among others, of which either may have a former name."""
+    if catalogue is None:
+        return frozenset(tools).intersection(most)
+    within = catalogue.include_renamed(most)
+    return frozenset(
+        name for name in tools if not within.isdisjoint(catalogue.include_renamed([name]))
+    )

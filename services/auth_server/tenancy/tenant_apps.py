@@ -241,8 +241,11 @@ async def leave_out(
     """
     choice = await _lock_choice_of(db, grant)
     if choice is not None:
-        declined = (frozenset(choice.declined) - tools) | (tools - frozenset(grant.tools))
-        choice.declined = sorted(declined)
+        catalogue = await find_catalogue(db, grant.resource)
+        before = frozenset(choice.declined)
+        if catalogue is not None:
+            before = catalogue.follow_renamed(before)
+        choice.declined = sorted((before - tools) | (tools - frozenset(grant.tools)))
         chosen = parse_data_scope(grant.data_scope)
         choice.data_scope = str(_restrict(parse_data_scope(choice.data_scope), chosen, data))
         await db.flush()

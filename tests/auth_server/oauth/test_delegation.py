@@ -16,6 +16,7 @@ from gatepost.api_keys import ACCESS_TOKEN_TYPE
 from support.in_process.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.delegation import Agent, add_service_client, connect_agent
+from support.in_process.renamed import FORMER, RENAMED
 from support.in_process.revocations import GATEWAY
 from support.markdown import read
 
@@ -106,6 +107,24 @@ async def test_a_toolset_means_its_tools_in_the_apps_token(
     claims = await read_token(server, await agent.delegate(allowed_tools="@write list_tasks"))
 
     assert claims["allowed_tools"] == ["create_task", "list_tasks"]
+
+
+async def test_a_sub_agent_that_is_set_up_with_a_former_name_gets_the_tool(
+    server: AuthServer, read_token: Any
+) -> None:
+    server.catalogue = FORMER
+    await maintain(server.opened)
+    agent = await connect_agent(server)
+    server.catalogue = RENAMED
+    server.clock.advance(minutes=1)
+    await maintain(server.opened)
+    await agent.refresh()
+
+    claims = await read_token(server, await agent.delegate(allowed_tools="list_tasks"))
+
+    assert claims["allowed_tools"] == ["find_tasks"]
+    refused = await agent.ask(allowed_tools="list_nothing")
+    assert refused.json()["error"] == "invalid_scope"
 
 
 async def test_without_a_choice_a_sub_agent_gets_what_the_scope_allows(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from auth_server.maintenance import maintain
 from auth_server.records.grants.store import list_live_grants
 from auth_server.records.grants.table import Grant
 from auth_server.records.revocations.store import list_by_names
@@ -13,6 +14,7 @@ from support.in_process.auth_server import RESOURCE
 from support.in_process.customers_place import Place
 from support.in_process.directory import Scim
 from support.in_process.grants import connect_without_pages
+from support.in_process.renamed import FORMER, RENAMED
 from support.in_process.tenant_apps import App, add_app, set_app
 
 READ, WRITE = ["list_projects", "list_tasks"], ["create_task", "delete_task"]
@@ -203,3 +205,36 @@ async def test_an_assertion_counts_for_groups_and_people_that_the_directory_does
     await scim.create("ada@acme.example")
     assert (await app.connect(groups=["engineering"]))["allowed_tools"] == READ
     assert (await app.connect(groups=["interns"]))["allowed_tools"] == ["list_tasks"]
+
+
+@pytest.mark.parametrize("reconnected", [False, True])
+async def test_a_change_of_groups_keeps_a_tool_that_has_another_name_now(
+    place: Place, scim: Scim, reconnected: bool
+) -> None:
+    """The connection may have the former name and the list the present one, or the other way round."""
+    ada = str((await scim.create("ada@acme.example"))["id"])
+    group = await scim.group("engineering", ada)
+    place.server.catalogue = FORMER
+    await maintain(place.server.opened)
+    app = await add_app(place)
+    ceilings = (AppCeiling("engineering", frozenset(ALL), ""), AppCeiling("", frozenset(READ), ""))
+    await set_app(place, ceilings=ceilings)
+    await app.connect(groups=[])
+    place.server.catalogue = RENAMED
+    place.server.clock.advance(minutes=1)
+    await maintain(place.server.opened)
+    if reconnected:
+        await app.connect(groups=[])
+    else:
+        present = frozenset({"find_tasks", "list_projects"})
+        ceilings = (AppCeiling("engineering", present, ""), AppCeiling("", present, ""))
+        await set_app(place, ceilings=ceilings)
+
+    leave = {"op": "remove", "path": f'members[value eq "{ada}"]'}
+    await scim.patch(f"/Groups/{group}", leave)
+
+    grant = await connected(place)
+    assert grant is not None
+    assert sorted(grant.tools) == sorted(
+        ["list_projects", "find_tasks" if reconnected else "list_tasks"]
+    )

@@ -1,15 +1,18 @@
 """What members do with the apps that their organisation connected, and what operators and admins do."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from auth_server.maintenance import maintain
 from auth_server.records.grants.store import list_live_grants
 from auth_server.records.revocations.store import list_by_names
 from auth_server.records.tenant_apps.table import AppCeiling
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.tenancy.change_policy import change_policy
 from auth_server.tenancy.tenant_apps import AppKey, end_connection, set_tenant_app
+from gatepost.catalogue import CatalogueDocument
 from gatepost.revocations import Kind
 from support.in_process.admin_api import admin_api
 from support.in_process.auth_server import RESOURCE
@@ -18,6 +21,7 @@ from support.in_process.component import component
 from support.in_process.customers_place import Place, running_place
 from support.in_process.grants import connect_without_pages
 from support.in_process.person import Page, Person
+from support.in_process.renamed import FORMER, RENAMED, with_tool
 from support.in_process.tenant_apps import APP, App, add_app, set_app
 
 READ, ALL = ["list_projects", "list_tasks"], frozenset({"@read", "@write"})
@@ -341,3 +345,68 @@ async def test_a_lowered_ceiling_ends_the_token_that_an_assertion_got_just_befor
         named: list[tuple[Kind, str]] = [("tenant", "org_acme")]
         (told,) = await list_by_names(db, named, now=place.server.clock())
     assert told.below is not None and claims["iat"] < told.below
+
+
+async def serve(place: Place, *catalogues: CatalogueDocument) -> None:
+    """Let the gateway serve one list of tools after the other."""
+    for catalogue in catalogues:
+        place.server.catalogue = catalogue
+        place.server.clock.advance(minutes=1)
+        await maintain(place.server.opened)
+
+
+async def choose(place: Place, *tools: str) -> None:
+    """Let Ada choose the tools of her connection in her list of connected apps."""
+    ada, page = await ada_at_her_apps(place)
+    page = await ada.open(next(link for link in page.links if "/account/app?grant=" in link))
+    form = page.forms["/account/app"]
+    fields = [(name, value) for name, value in form.fields.items() if name != "tool"]
+    chosen = [*fields, ("decision", "save"), ("data", "team:design"), ("data", "team:engineering")]
+    saved = await ada.send(page, form.action, [*chosen, *(("tool", name) for name in tools)])
+    assert "Saved." in saved.text, saved.text
+
+
+async def test_a_renamed_tool_stays_in_what_the_organisation_connects(place: Place) -> None:
+    await serve(place, FORMER)
+    app = await add_app(place)
+    await set_app(place, ceilings=(AppCeiling("", frozenset({"list_tasks"}), ""),))
+    assert (await app.connect())["allowed_tools"] == ["list_tasks"]
+
+    await serve(place, RENAMED)
+
+    assert (await app.connect())["allowed_tools"] == ["find_tasks"]
+
+
+@pytest.mark.parametrize("needs_more", [{}, {"destructive": True, "read_only": False}])
+async def test_a_tool_that_a_person_left_out_does_not_come_back_under_another_name_a396(
+    place: Place, needs_more: dict[str, Any]
+) -> None:
+    """Not even once an admin names it in the list, and the manifest has forgotten its former name."""
+    await serve(place, FORMER)
+    app = await add_app(place)
+    await set_app(place, ceilings=(AppCeiling("", ALL, ""),))
+    await app.connect()
+    await choose(place, "list_projects")
+
+    await serve(place, with_tool("2", "find_tasks", former=("list_tasks",), **needs_more))
+    await set_app(place, ceilings=(AppCeiling("", ALL, ""),))
+    assert (await app.connect())["allowed_tools"] == ["list_projects"]
+    await serve(place, with_tool("3", "find_tasks", **needs_more))
+    assert (await app.connect())["allowed_tools"] == ["list_projects"]
+
+
+async def test_a_person_who_allows_a_renamed_tool_that_they_had_left_out_gets_it(
+    place: Place,
+) -> None:
+    await serve(place, FORMER)
+    app = await add_app(place)
+    await set_app(place, ceilings=(AppCeiling("", ALL, ""),))
+    await app.connect()
+    await choose(place, "list_projects")
+    await serve(place, RENAMED)
+    await set_app(place, ceilings=(AppCeiling("", ALL, ""),))
+    await app.connect()
+
+    await choose(place, "list_projects", "find_tasks")
+
+    assert (await app.connect())["allowed_tools"] == ["find_tasks", "list_projects"]

@@ -8,20 +8,7 @@ from auth_server.maintenance import maintain
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from support.in_process.auth_server import CATALOGUE, AuthServer
 from support.in_process.grants import connect_without_pages
-
-
-def with_tool(version: str, name: str, **changes: Any) -> CatalogueDocument:
-    """The demo's tools with `list_tasks` under another name, changed."""
-    tools = tuple(
-        one.model_copy(update={"bounds": ("bind:tenant_id",)})
-        if one.name != "list_tasks"
-        else one.model_copy(update={"name": name, "bounds": ("bind:tenant_id",), **changes})
-        for one in CATALOGUE.tools
-    )
-    return CATALOGUE.model_copy(update={"hash": version * 64, "tools": tools})
-
-
-FORMER = with_tool("1", "list_tasks")
+from support.in_process.renamed import FORMER, with_tool
 
 
 async def connected(server: AuthServer, read_token: Any, *after: CatalogueDocument) -> set[str]:

@@ -35,4 +35,5 @@ def is_remembered(
     if OFFLINE_ACCESS in parse_scope(transaction.scope) - parse_scope(before.asked_scope):
         return False
     undecided = {tool.name for group in question.offer.asked for tool in group.tools}
-    return bool(question.suggested.tools) and undecided.isdisjoint(before.tools)
+    had = question.catalogue.include_renamed(before.tools)
+    return bool(question.suggested.tools) and undecided.isdisjoint(had)

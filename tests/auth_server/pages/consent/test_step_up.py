@@ -402,6 +402,22 @@ async def test_the_page_asks_about_every_added_or_changed_tool_a49(
     assert was_asked(page)
 
 
+async def test_a_renamed_tool_that_changed_its_effect_is_asked_about_and_not_left_out(
+    auth_server: AuthServer,
+) -> None:
+    """Without a page, an app that connects again would lose it, and nobody would know."""
+    told = [one.model_copy(update={"bounds": ()}) for one in CATALOGUE.tools]
+    auth_server.catalogue = with_tools(*told, version="1")
+    client, person = await vouched_client(auth_server), auth_server.person()
+    await person.press(await person.reach_consent(client.authorize_url()), "Approve")
+    changes = {"name": "draft_task", "former": ("create_task",), "read_only": True, "scope": READ}
+    renamed = [one.model_copy(update=changes) if one.name == "create_task" else one for one in told]
+
+    auth_server.catalogue = with_tools(*renamed, version="3")
+
+    assert was_asked(await led(person, client.authorize_url()))
+
+
 async def test_a_tool_that_changed_its_effect_is_asked_about_even_of_a_vouched_client_a165(
     auth_server: AuthServer,
 ) -> None:

@@ -14,8 +14,8 @@ from gatepost.scopes import covers
 async def narrow_tools(checked: CheckedDelegation, request: TokenRequest) -> CheckedDelegation:
     """Keep the scopes of `scope`, and of `allowed_tools` the tools that the subject token has.
 
-    Without either, the sub-agent gets all of them. A toolset means its tools in the subject token.
-    Only tools are kept that these scopes allow.
+    Without either, the sub-agent gets all of them. A toolset means its tools in the subject token, and a
+    former name the tool that has another now. Only tools are kept that these scopes allow.
 
     Raises:
         InvalidRequest: `allowed_tools` is not a list of tools and toolsets with spaces in between.
@@ -44,7 +44,7 @@ def _choose(asked: str, usable: frozenset[str], catalogue: CatalogueDocument) ->
             "allowed_tools must be names of tools, or toolsets written @name, with spaces in between"
         ) from None
     named = {entry for entry in entries if not entry.startswith("@")}
-    beyond = sorted(named.difference(usable))
+    beyond = sorted(one for one in named if usable.isdisjoint(catalogue.include_renamed([one])))
     if beyond:
         raise InvalidScope(
             f"allowed_tools: subject_token does not allow {beyond[0]} with this scope"
