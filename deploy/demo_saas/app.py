@@ -22,6 +22,7 @@ from demo_saas.reports.endpoints import router as reports
 from demo_saas.resources import Resources
 from demo_saas.settings import Settings
 from demo_saas.tasks.endpoints import router as tasks
+from demo_saas.webhooks.post import Post, post_message
 from gatepost_verify import KeyCache, Verifier
 from gatepost_verify.fastapi import GatepostMiddleware
 from gatepost_verify.keys import Fetch, fetch_jwks
@@ -35,17 +36,19 @@ def create_app(
     now: Now = utc_now,
     sleep: Sleep = asyncio.sleep,
     fetch_jwks: Fetch = fetch_jwks,
+    post: Post = post_message,
 ) -> FastAPI:
     """Create the app for the prepared database at `settings.database`.
 
     Args:
         settings: see `Settings`.
         now: returns the time.
-        sleep: waits some seconds; the slow report uses it.
+        sleep: waits some seconds; the slow report uses it, and the webhook before it tries again.
         fetch_jwks: gets the JSON document at a URL, for the gateway's keys.
+        post: posts the messages of the webhook.
     """
     app = FastAPI(generate_unique_id_function=name_operation)
-    app.state.resources = Resources(settings, now, sleep)
+    app.state.resources = Resources(settings, now, sleep, post)
     app.include_router(home.router)
     app.include_router(accounts)
     app.include_router(connected_apps)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from demo_saas.clock import Now, Sleep
 from demo_saas.database import connect
 from demo_saas.settings import Settings
+from demo_saas.webhooks.post import Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Resources:
     settings: Settings
     now: Now
     sleep: Sleep
+    post: Post
 
 
 def opened_resources(request: Request) -> Resources:

@@ -1,5 +1,6 @@
 """Orbit's settings: read once from `ORBIT_…` environment variables and flags, then passed along."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,10 @@ class Settings:
     """The authorization server, whose component the settings page contains; without it, there is no page."""
     gatepost_admin_token: str = field(default="", repr=False)
     """The admin token, with the scope `components:write`, that gets tokens for the component."""
+    webhook_url: str = ""
+    """Where changed tasks are told of; without it, none are."""
+    webhook_secret: str = field(default="", repr=False)
+    """The secret that signs these messages, such as `whsec_…`."""
     slow_report_seconds: float = 3.0
     """The default duration of the delivery report."""
 
@@ -36,8 +41,9 @@ class Settings:
         Raises:
             SettingsError: naming the variable.
         """
-        for name in ("public_url", "gatepost_issuer", "gatepost_jwks_url", "gatepost_url"):
-            if name == "gatepost_url" and not self.gatepost_url:
+        optional = ("gatepost_url", "webhook_url")
+        for name in ("public_url", "gatepost_issuer", "gatepost_jwks_url", *optional):
+            if name in optional and not getattr(self, name):
                 continue
             url = urlsplit(getattr(self, name))
             if url.scheme not in ("http", "https") or not url.hostname:
@@ -49,8 +55,19 @@ class Settings:
             raise SettingsError(
                 "ORBIT_GATEPOST_ADMIN_TOKEN: give the admin token for ORBIT_GATEPOST_URL"
             )
+        if self.webhook_url and not _is_secret(self.webhook_secret):
+            raise SettingsError(
+                "ORBIT_WEBHOOK_SECRET: give the secret for ORBIT_WEBHOOK_URL, as whsec_ and base64"
+            )
         if not 0 <= self.slow_report_seconds <= 30:
             raise SettingsError("ORBIT_SLOW_REPORT_SECONDS: give 0 to 30 seconds")
+
+
+def _is_secret(secret: str) -> bool:
+    try:
+        return bool(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        return False
 
 
 def read_settings(environ: Mapping[str, str], **flags: object) -> Settings:

@@ -23,6 +23,7 @@ from mcp_types import CallToolResult, TextContent, Tool
 from pydantic import AnyUrl
 
 from gatepost_cli.connect_device import authorize_device
+from gatepost_cli.follow_tasks import FollowTasks
 from gatepost_cli.terminal import echo
 from gatepost_cli.token_file import TokenFile
 from gatepost_cli.url import GATEWAY
@@ -213,7 +214,7 @@ async def _act(
         store.find_metadata = lambda: auth.context.oauth_metadata
         async with (
             httpx2.AsyncClient(auth=auth, timeout=60, follow_redirects=False) as http,
-            Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+            _client(url, http, mode) as client,
         ):
             store.mark_used()
             await act(client)
@@ -225,9 +226,17 @@ async def _act_by_code(
     token = await authorize_device(url, client_id)
     async with (
         httpx2.AsyncClient(auth=token, timeout=60, follow_redirects=False) as http,
-        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+        _client(url, http, mode) as client,
     ):
         await act(client)
+
+
+def _client(url: str, http: httpx2.AsyncClient, mode: Mode) -> Client:
+    def tell(said: str) -> None:
+        echo(said, err=True)
+
+    transport = streamable_http_client(url, http_client=http)
+    return Client(transport, mode=mode, extensions=[FollowTasks(tell)])
 
 
 def _read_pasted(give: Callable[[str], None], state: list[str] | None) -> None:

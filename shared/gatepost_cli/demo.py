@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +167,11 @@ class DemoLayout:
     def saas_token(self) -> Path:
         """The admin token with which the demo SaaS gets tokens for its settings page."""
         return self.directory / "saas_token"
+
+    @property
+    def webhook_secret(self) -> Path:
+        """The file with the secret that signs the events of the demo SaaS."""
+        return self.directory / "webhook_secret"
 
     @property
     def auth_metrics(self) -> str:
@@ -346,6 +352,7 @@ def _configure(layout: DemoLayout) -> None:
     keep_secret(layout.directory / "secret_key")
     keep_secret(layout.directory / "stripe_key", STRIPE_KEY)
     keep_secret(layout.directory / "stripe_webhook_secret", STRIPE_WEBHOOK_SECRET)
+    keep_secret(layout.webhook_secret, f"whsec_{b64encode(secrets.token_bytes(24)).decode()}")
     keep_secret(layout.api_key, make_api_key("live", secrets.token_bytes(32)).text)
     layout.config.write_text(
         f"""\
@@ -370,6 +377,8 @@ auth_server:
   issuer: {layout.issuer}
   resource: {layout.resource}
 {_write_apis(layout)}{_write_published(layout)}  signing_key: gateway-key.pem
+  event_secrets:
+    orbit: [{{file: webhook_secret}}]
   metrics_port: {layout.gateway_metrics_port}
 {_write_tracing(layout)}  allowed_origins: ["http://127.0.0.1:*", "http://localhost:*"]
 """
@@ -431,6 +440,7 @@ auth_server:
         show_apps(layout.directory / "tools.yaml")
         with (layout.directory / "tools.yaml").open("a", encoding="utf-8") as manifest:
             manifest.write(_COMPOSITE)
+            manifest.write(_EVENTS)
 
 
 def show_apps(manifest: Path) -> None:
@@ -455,6 +465,22 @@ _COMPOSITE = """\
     result: {project: project, tasks: tasks.items, members: members.items}
 """
 """A composite tool, which no import proposes."""
+_EVENTS = """\
+resources:
+  task:
+    title: A task
+    description: One task as it is now.
+    tool: get_task
+    uri: orbit://tasks/{task_id}
+    complete: {task_id: {tool: list_tasks, values: "items[].id"}}
+events:
+  orbit:
+    tenant: data.org_id
+    on:
+      task.updated: {updates: {task: {task_id: data.id}}, data_scope: {team: data.team}}
+      task.deleted: {updates: {task: {task_id: data.id}}, data_scope: {team: data.team}}
+"""
+"""What the demo SaaS tells by its webhook."""
 
 
 def _write_apis(layout: DemoLayout) -> str:
@@ -510,6 +536,8 @@ def _environment_of_api(layout: DemoLayout) -> dict[str, str]:
         **_environment(),
         "ORBIT_GATEPOST_URL": layout.issuer,
         "ORBIT_GATEPOST_ADMIN_TOKEN": layout.saas_token.read_text(),
+        "ORBIT_WEBHOOK_URL": f"{layout.resource}/events/orbit",
+        "ORBIT_WEBHOOK_SECRET": layout.webhook_secret.read_text(),
     }
     if layout.traces is None:
         return environment

@@ -53,8 +53,8 @@ def _entries() -> Iterator[tuple[str, tuple[str, str, str]]]:
                     inner = click.Context(found, parent=context, info_name=name)
                     yield from below(found, inner, (*words, name), places.get(name, module))
 
-    points = entry_points(group="gatepost.commands")
-    places = {point.name: point.module for point in points}
+    places = {name: place.partition(":")[0] for name, (place, _) in main.places.items()}
+    places |= {one.name: one.module for one in entry_points(group="gatepost.commands")}
     context = click.Context(main, info_name="gatepost", terminal_width=_COLUMNS - 2)
     yield from below(main, context, (), "")
 

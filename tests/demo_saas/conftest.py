@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from demo_saas.app import create_app
 from demo_saas.seed import DEMO_PASSWORD, prepare_database
 from demo_saas.settings import Settings
 
+WEBHOOK_SECRET = "whsec_c2VjcmV0LW9mLTI0LWJ5dGVzLWxvbmc="
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
@@ -121,6 +122,10 @@ class Orbit:
     clock: Clock
     slept: list[float]
     database: Path
+    posted: list[tuple[str, bytes, dict[str, str]]]
+    """The messages of the webhook: URL, body and headers."""
+    answers: list[int]
+    """The statuses that the receiver answers with before it takes everything; 0: nobody answers."""
 
     def sign_in(self, email: str) -> Caller:
         """Call with Orbit's own session token."""
@@ -168,7 +173,12 @@ def orbit(seeded: Path, tmp_path: Path) -> Iterator[Orbit]:
     """Run Orbit on its own copy of the seeded database."""
     database = tmp_path / "orbit.sqlite"
     shutil.copy(seeded, database)
-    settings = Settings(database=database, public_url="https://orbit.example")
+    settings = Settings(
+        database=database,
+        public_url="https://orbit.example",
+        webhook_url="https://mcp.example/mcp/events/orbit",
+        webhook_secret=WEBHOOK_SECRET,
+    )
     clock = Clock()
     gateway = Gateway(clock, settings)
     slept: list[float] = []
@@ -176,9 +186,19 @@ def orbit(seeded: Path, tmp_path: Path) -> Iterator[Orbit]:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    app = create_app(settings, now=clock, sleep=sleep, fetch_jwks=gateway.fetch_jwks)
+    posted: list[tuple[str, bytes, dict[str, str]]] = []
+    answers: list[int] = []
+
+    def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        posted.append((url, body, dict(headers)))
+        answer = answers.pop(0) if answers else 202
+        if not answer:
+            raise OSError("nobody answers")
+        return answer
+
+    app = create_app(settings, now=clock, sleep=sleep, fetch_jwks=gateway.fetch_jwks, post=post)
     with TestClient(app, base_url=settings.public_url, follow_redirects=False) as client:
-        yield Orbit(client, gateway, clock, slept, database)
+        yield Orbit(client, gateway, clock, slept, database, posted, answers)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from demo_saas.tasks.models import (
 )
 from demo_saas.tasks.transitions import require_transition
 from demo_saas.tenancy import InTenant
+from demo_saas.webhooks.tell import Telling
 
 router = APIRouter(tags=["Tasks"], responses=describes(401, 403, 404, 422))
 
@@ -106,23 +107,27 @@ def get_task(tenant: InTenant, task_id: TaskId) -> Task:
 
 
 @router.patch("/tasks/{task_id}")
-def update_task(tenant: InTenant, task_id: TaskId, changes: TaskChanges, opened: Opened) -> Task:
+def update_task(
+    tenant: InTenant, task_id: TaskId, changes: TaskChanges, opened: Opened, tell: Telling
+) -> Task:
     """Change a task's fields, except its status (see `transitionTask`).
 
     Send only changed fields. Null clears the description, assignee, due day or estimate.
     """
-    return store.change_task(tenant, task_id, changes, now=opened.now())
+    task = store.change_task(tenant, task_id, changes, now=opened.now())
+    tell("task.updated", tenant, task)
+    return task
 
 
 @router.delete("/tasks/{task_id}", status_code=204)
-def delete_task(tenant: InTenant, task_id: TaskId) -> None:
+def delete_task(tenant: InTenant, task_id: TaskId, tell: Telling) -> None:
     """Delete a task with its comments and attachments. This can't be undone."""
-    store.delete_task(tenant, task_id)
+    tell("task.deleted", tenant, store.delete_task(tenant, task_id))
 
 
 @router.post("/tasks/{task_id}/transitions", responses=describes(409))
 def transition_task(
-    tenant: InTenant, task_id: TaskId, transition: Transition, opened: Opened
+    tenant: InTenant, task_id: TaskId, transition: Transition, opened: Opened, tell: Telling
 ) -> Task:
     """Move a task to another status, with an optional comment.
 
@@ -133,7 +138,9 @@ def transition_task(
     require_transition(task.status, transition.to)
     if transition.comment is not None:
         add_comment(tenant, task_id, NewComment(body=transition.comment), now=opened.now())
-    return store.move_task(tenant, task_id, transition.to, now=opened.now())
+    task = store.move_task(tenant, task_id, transition.to, now=opened.now())
+    tell("task.updated", tenant, task)
+    return task
 
 
 @router.get("/search")

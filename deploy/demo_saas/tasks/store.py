@@ -141,13 +141,13 @@ def move_task(tenant: Tenant, task_id: str, to: TaskStatus, *, now: datetime) ->
     return require_task(tenant, task_id)
 
 
-def delete_task(tenant: Tenant, task_id: str) -> None:
-    """Delete a task with its comments and attachments.
+def delete_task(tenant: Tenant, task_id: str) -> Task:
+    """Delete a task with its comments and attachments, and return what it was.
 
     Raises:
         NotFound: there is no such task.
     """
-    require_task(tenant, task_id)
+    task = require_task(tenant, task_id)
     tenant.rows(
         """
         DELETE FROM main.tasks
@@ -155,6 +155,7 @@ def delete_task(tenant: Tenant, task_id: str) -> None:
         """,
         id=task_id,
     )
+    return task
 
 
 def search_tasks(tenant: Tenant, words: str, *, limit: int) -> list[SearchHit]:

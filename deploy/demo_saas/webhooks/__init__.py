@@ -1,0 +1,1 @@
+"""The webhook: Orbit tells Gatepost which record has changed."""
