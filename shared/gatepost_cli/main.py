@@ -8,13 +8,16 @@ from gatepost_cli.lazy_group import LazyGroup, advise_installation
 
 _GROUP = "gatepost.commands"
 _OWN = {
-    "call": ("gatepost_cli.call:call", "Call the tool NAME of a gateway that you connected to."),
+    "call": (
+        "gatepost_cli.client.call:call",
+        "Call the tool NAME of a gateway that you connected to.",
+    ),
     "config": (
         "gatepost_cli.config:config",
         "Check gatepost.yaml, or print its JSON Schema for editors.",
     ),
     "connect": (
-        "gatepost_cli.connect:connect",
+        "gatepost_cli.client.connect:connect",
         "Connect to the gateway at URL as an MCP client: sign in, list the tools and call one.",
     ),
     "demo": (
@@ -30,11 +33,11 @@ _OWN = {
         "Write DIRECTORY/gatepost.yaml for both services, and a new secret beside it.",
     ),
     "install": (
-        "gatepost_cli.install:install",
+        "gatepost_cli.client.install:install",
         "Add the gateway at URL to an app on this machine, with the app's own command.",
     ),
     "listen": (
-        "gatepost_cli.listen:listen",
+        "gatepost_cli.client.listen:listen",
         "Print when a resource at URI, or the list of tools, prompts or resources, changes.",
     ),
     "smoke": (

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 
-from gatepost_cli.connect import connect
+from gatepost_cli.client.connect import connect
 
 CODE = {"device_code": "d", "user_code": "BCDF-GHJK", "verification_uri": "/device", "interval": 0}
 

@@ -12,10 +12,10 @@ from click import UsageError
 from click.testing import CliRunner
 from mcp.shared.auth import OAuthToken
 
-from gatepost_cli.call import call, read_arguments
-from gatepost_cli.connect import connect
-from gatepost_cli.install import APPS, install
-from gatepost_cli.token_file import TokenFile, folder, last_used
+from gatepost_cli.client.call import call, read_arguments
+from gatepost_cli.client.connect import connect
+from gatepost_cli.client.install import APPS, install
+from gatepost_cli.client.token_file import TokenFile, folder, last_used
 
 SCHEMA = {
     "properties": {
@@ -109,7 +109,7 @@ def test_output_that_nobody_reads_ends_a_call_without_a_traceback(
     async def act(*_: object, **__: object) -> None:
         raise ExceptionGroup("tasks", [BrokenPipeError(errno.EPIPE, "Broken pipe")])
 
-    monkeypatch.setattr("gatepost_cli.connect._act", act)
+    monkeypatch.setattr("gatepost_cli.client.connect._act", act)
     ended = CliRunner().invoke(call, ["list_tasks", "--at", URL])
     assert (ended.exit_code, ended.output) == (1, "")
     assert isinstance(ended.exception, SystemExit)

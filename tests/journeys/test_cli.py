@@ -19,7 +19,7 @@ import httpx2
 import pytest
 
 from auth_server.metrics.names import METRICS as metrics_of_auth_server
-from gatepost_cli.connect import _callback
+from gatepost_cli.client.connect import _callback
 from mcp_gateway.metrics.names import METRICS as metrics_of_gateway
 from support.in_process.auth_server import SEED
 from support.in_process.person import ADA

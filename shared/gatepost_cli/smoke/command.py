@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import TextContent, Tool
 
 from gatepost.api_keys import ApiKey, MalformedApiKey, make_api_key, parse_api_key
-from gatepost_cli.connect import first_easy_one, innermost
+from gatepost_cli.client.connect import first_easy_one, innermost
 from gatepost_cli.doctor.deployment import PROTOCOL, describe
 from gatepost_cli.smoke.discovery import (
     fetch,

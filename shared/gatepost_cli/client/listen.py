@@ -8,9 +8,9 @@ from mcp import Client
 from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
 from mcp.shared.subscriptions import event_to_notification
 
-from gatepost_cli.connect import with_client
+from gatepost_cli.client.connect import with_client
+from gatepost_cli.client.token_file import TokenFile, last_used
 from gatepost_cli.terminal import echo
-from gatepost_cli.token_file import TokenFile, last_used
 from gatepost_cli.url import GATEWAY
 
 _PAUSE = 1.0

@@ -22,10 +22,10 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 from mcp_types import CallToolResult, TextContent, Tool
 from pydantic import AnyUrl
 
-from gatepost_cli.connect_device import authorize_device
-from gatepost_cli.follow_tasks import FollowTasks
+from gatepost_cli.client.connect_device import authorize_device
+from gatepost_cli.client.follow_tasks import FollowTasks
+from gatepost_cli.client.token_file import TokenFile
 from gatepost_cli.terminal import echo
-from gatepost_cli.token_file import TokenFile
 from gatepost_cli.url import GATEWAY
 
 Mode = Literal["auto", "legacy"]

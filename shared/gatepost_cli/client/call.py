@@ -5,9 +5,9 @@ from typing import Any
 import click
 from mcp import Client
 
-from gatepost_cli.connect import ToolFailed, read_json, show_result, with_client
+from gatepost_cli.client.connect import ToolFailed, read_json, show_result, with_client
+from gatepost_cli.client.token_file import TokenFile, last_used
 from gatepost_cli.terminal import echo
-from gatepost_cli.token_file import TokenFile, last_used
 from gatepost_cli.url import GATEWAY
 
 

@@ -1,0 +1,1 @@
+"""The commands that act as an MCP client for a person."""
