@@ -231,10 +231,10 @@ def describe_output(
     try:
         answers = AnswerSchemas(document.references, each=EACH)
         source = find_answer(document, found)
-        schema, name, of_object = answers.publish(source, kept, paged=paged)
+        schema, name, kinds = answers.publish(source, kept, paged=paged)
     except UnusableSchema as problem:
         raise ManifestError(f".output: {problem}; remove it") from None
-    return Output.of(schema, name, of_object=of_object)
+    return Output.of(schema, name, frozenset(kinds))
 
 
 def _compile(shape: Shape, pages: Pagination | None, guard: InstructionGuard) -> CompiledShape:

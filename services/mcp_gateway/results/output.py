@@ -43,13 +43,13 @@ class Output:
     """JSON Schema 2020-12 of the structured content."""
     unexpected: str
     """The member that holds an answer which deviates."""
-    of_object: bool
-    """Whether the answer is an object; any other is its member `result`."""
+    kinds: frozenset[str]
+    """JSON types of the answer: an object is the content, and anything else is its member `result`."""
     is_valid: Callable[[Any], bool] = field(compare=False, repr=False)
     """Whether structured content matches the schema; it is compiled once."""
 
     @classmethod
-    def of(cls, schema: Mapping[str, Any], unexpected: str, *, of_object: bool) -> "Output":
+    def of(cls, schema: Mapping[str, Any], unexpected: str, kinds: frozenset[str]) -> "Output":
         """Make the check of a schema, which the first answer compiles."""
         validator: jsonschema_rs.Draft202012Validator | None = None
 
@@ -59,7 +59,7 @@ class Output:
                 validator = jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
             return validator.is_valid(value)
 
-        return cls(schema, unexpected, of_object, is_valid)
+        return cls(schema, unexpected, kinds, is_valid)
 
     def deliver(self, shaped: ShapedAnswer) -> tuple[Any, Iterator[Deviation]]:
         """Return the structured content of an answer, and where the answer deviates, if it does.
@@ -72,12 +72,11 @@ class Output:
         written = orjson.dumps(shaped.structured)
         deviations: Iterator[Deviation] = iter((CUT,))
         if "gatepost/truncated" not in shaped.meta:
-            is_object = text is not None and text.lstrip()[:1] == "{"
             try:
                 value = orjson.loads(written)
             except ValueError:
                 value = None
-            if is_object != self.of_object or value is None or self.unexpected in value:
+            if value is None or self.unexpected in value or not self._has_form(text, value):
                 deviations = iter((OTHER_FORM,))
             elif self.is_valid(value):
                 return shaped.structured, iter(())
@@ -85,6 +84,13 @@ class Output:
                 deviations = self._find(value)
         name = orjson.dumps(self.unexpected)
         return orjson.Fragment(b"{" + name + b":" + written + b"}"), deviations
+
+    def _has_form(self, text: str | None, content: Mapping[str, Any]) -> bool:
+        """Tell whether an answer is an object, or content because it is none, as the schema says."""
+        is_object = text is not None and text.lstrip()[:1] == "{"
+        if "object" not in self.kinds:
+            return not is_object
+        return is_object or ("null" in self.kinds and content["result"] is None)
 
     def _find(self, content: Mapping[str, Any]) -> Iterator[Deviation]:
         """Yield each deviation of structured content, in time proportional to what is read of it."""

@@ -71,11 +71,11 @@ class AnswerSchemas:
         self._components: dict[str, Schema] = {}
         self._publisher = Publisher(self._component, lambda _: frozenset())
 
-    def publish(self, source: Any, kept: Kept, *, paged: bool) -> tuple[Schema, str, bool]:
+    def publish(self, source: Any, kept: Kept, *, paged: bool) -> tuple[Schema, str, set[str]]:
         """Return the schema of structured content, and how an answer becomes that.
 
-        The second value is the member that holds an unexpected answer, and the third tells whether the
-        answer is an object, which any other is a member of.
+        The second value is the member that holds an unexpected answer, and the third has the JSON types
+        of the answer itself: an object is the content, and anything else is the member `result` of it.
 
         Args:
             source: the schema of the document.
@@ -89,7 +89,8 @@ class AnswerSchemas:
             raise UnusableSchema("the document has no schema of a successful JSON answer")
         answer = self._convert(source, kept, at_root=True)
         kinds = answer.get("type", ())
-        kinds = {kinds} if isinstance(kinds, str) else {*kinds} - {"null"}
+        declared = {kinds} if isinstance(kinds, str) else {*kinds}
+        kinds = declared - {"null"}
         if not kinds or ("object" in kinds and len(kinds) > 1):
             raise UnusableSchema("the document does not say whether its answer is an object")
         required = ["result"]
@@ -105,8 +106,13 @@ class AnswerSchemas:
         root: Schema = {"type": "object", "properties": {**more, **properties}}
         if required:
             root["anyOf"] = [{"required": required}, {"required": [name]}]
+        if "null" in declared and "result" not in properties:
+            root["properties"]["result"] = {"description": "The answer, if it is null.", **_NULL}
+            root.get("anyOf", []).append({"required": ["result"]})
+        elif kinds == {"object"}:
+            declared = kinds
         try:
-            return _merge_null(self._publisher.publish(root)), name, kinds == {"object"}
+            return _merge_null(self._publisher.publish(root)), name, declared
         except (TooLarge, RecursionError):
             raise UnusableSchema("the schema of its answer is too large") from None
 

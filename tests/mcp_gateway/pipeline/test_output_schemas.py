@@ -13,10 +13,13 @@ from jsonschema_rs import Draft202012Validator
 from structlog.testing import capture_logs
 
 from mcp_gateway.catalogue.catalogue import fingerprint
+from mcp_gateway.documents.references import References
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.results.content import CompiledShape, shape_answer
+from mcp_gateway.results.output import Output
+from mcp_gateway.schemas.answers import AnswerSchemas, Kept
 from support.in_process.gateway import World, a_world
 
 OPENAPI = """
@@ -364,6 +367,22 @@ async def test_an_answer_of_another_form_never_passes_for_one_that_matches_a374(
     assert result["structuredContent"] == {"unexpected": {"result": body}}
 
 
+async def test_null_arrives_as_null_where_the_document_allows_it_for_the_whole(
+    tmp_path: Path,
+) -> None:
+    task = {**an_object(id={"type": "integer"}), "required": ["id"], "nullable": True}
+    async with a_world(tmp_path, manifest=write(tmp_path, task, {})) as world:
+        for body, content in (
+            (None, {"result": None}),
+            ({"id": 1}, {"id": 1}),
+            ({}, {"unexpected": {}}),
+            ([], {"unexpected": {"result": []}}),
+        ):
+            answer(world, body)
+            result = await world.call("new", "read")
+            assert result["structuredContent"] == content
+
+
 async def test_an_object_in_place_of_a_list_is_unexpected_even_if_it_has_a_result(
     world: World,
 ) -> None:
@@ -408,6 +427,73 @@ async def test_a_deep_answer_is_text_alone_so_that_every_client_can_read_it(worl
     brackets = json.dumps({"text": "[{" * 400})
     answer(world, brackets.encode())
     assert "structuredContent" in await world.call("old", "get_plainly")
+
+
+@st.composite
+def kept_promises(draw: st.DrawFn) -> tuple[Any, dict[str, Any], Any]:
+    """Draw the schema of an object, its components, and a value that matches."""
+    components: dict[str, Any] = {}
+
+    def leaf() -> tuple[Any, Any]:
+        pairs: tuple[tuple[Any, Any], ...] = (
+            ({"type": "string", "format": "date"}, "soon"),
+            ({"type": "integer", "enum": [1]}, draw(st.sampled_from([1, 1.0, 2]))),
+            ({"type": "number", "maximum": 3}, 2.5),
+            ({"type": ["string", "null"]}, None),
+            ({"enum": ["a", None]}, None),
+            ({}, [1]),
+        )
+        drawn: tuple[Any, Any] = draw(st.sampled_from(pairs))
+        return drawn
+
+    def an_object_of(depth: int) -> tuple[Any, Any]:
+        names = draw(st.lists(st.sampled_from(["id", "x", "valueOf", "$ref", "type"]), unique=True))
+        members = {name: form(depth + 1) for name in names}
+        required = [name for name in names if draw(st.booleans())]
+        value = {n: v for n, (_, v) in members.items() if n in required or draw(st.booleans())}
+        nulls = {n: None for n in value if n not in required and draw(st.booleans())}
+        schema = an_object(**{name: one for name, (one, _) in members.items()})
+        return {**schema, "required": required}, {**value, **nulls, "new": 1}
+
+    def form(depth: int) -> tuple[Any, Any]:
+        kind = draw(st.sampled_from(["leaf", "object", "list", "ref", "null", "all", "one"]))
+        if depth > 3 or kind == "leaf":
+            return leaf()
+        if kind == "object":
+            return an_object_of(depth)
+        schema, value = form(depth + 1)
+        if kind == "list":
+            return {"type": "array", "items": schema}, [value] * draw(st.integers(0, 2))
+        if kind == "ref":
+            name = f"C{len(components)}"
+            components[name] = schema
+            return refer(name), value
+        if kind == "null":
+            wrapped = {"anyOf": [schema, {"type": "null"}]}
+            return wrapped, value if draw(st.booleans()) else None
+        if kind == "all":
+            return {"allOf": [schema, {"description": "Said."}]}, value
+        return {"oneOf": [schema]}, value
+
+    schema, value = an_object_of(0)
+    return schema, components, value
+
+
+@given(drawn=kept_promises())
+@settings(max_examples=200, deadline=None)
+def test_an_answer_that_keeps_its_document_is_never_unexpected(
+    drawn: tuple[Any, dict[str, Any], Any],
+) -> None:
+    schema, components, value = drawn
+    answers = AnswerSchemas(References({"components": {"schemas": components}}), each="[]")
+    published, name, kinds = answers.publish(schema, Kept(), paged=False)
+    output = Output.of(published, name, frozenset(kinds))
+    response = HttpResponse(200, "application/json", json.dumps(value).encode())
+    structured, deviations = output.deliver(
+        shape_answer(response, CompiledShape(for_app=True), name="x")
+    )
+    assert list(deviations) == []
+    assert orjson.loads(orjson.dumps(structured)) == value
 
 
 @pytest.mark.parametrize(
