@@ -119,6 +119,14 @@ def is_text(media_type: str) -> bool:
     return _TEXT.fullmatch(media_type) is not None
 
 
+def read_text(response: HttpResponse, most: int) -> str | None:
+    """Return an answer's text without hidden characters, of at most so many; None if it is not text."""
+    media_type, charset = _media_type(response.content_type)
+    if not (is_text(media_type) or is_json(media_type)):
+        return None
+    return strip_text(decode_text(response.body, charset)[:most])
+
+
 def _shape_other(
     body: bytes, media_type: str, charset: str, shape: CompiledShape, name: str
 ) -> ShapedAnswer:

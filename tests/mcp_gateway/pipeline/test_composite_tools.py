@@ -591,6 +591,36 @@ async def test_what_the_answer_redacts_does_not_leave_when_a_later_call_fails_a3
     assert '"mails":["[redacted]"],"project":null' in said
 
 
+@BOTH
+@pytest.mark.parametrize(
+    ("content_type", "body", "shown"),
+    [
+        ("text/plain", "Ada\u200b\u202e \U000e0041!".encode(), "Ada !"),
+        ("text/plain; charset=iso-8859-1", "Grüße".encode("latin-1"), "Grüße"),
+        ("application/json", b"[note] Buy \xe2\x80\xaemilk", "[note] Buy milk"),
+        ("application/x-ndjson", b'{"a":1}', '{"a":1}'),
+        ("image/png", b"PNG", None),
+        ("application/json", b"", None),
+        ("application/json", b"null", None),
+    ],
+)
+async def test_an_answer_that_is_not_json_is_its_text_without_hidden_characters_a397(
+    tmp_path: Path, era: str, content_type: str, body: bytes, shown: str | None
+) -> None:
+    """A record that an attacker wrote may hold instructions that people can't see."""
+    tools = f"""{SINGLE}
+  find_first:
+    description: Find a person.
+    calls: [{{as: owner, tool: get_owner, arguments: {{id: ada}}}}]
+"""
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path, tools)) as world:
+        world.api.answer = answers({"/people/": HttpResponse(200, content_type, body)})
+        result = await world.call(era, "find_first")
+
+    assert result["structuredContent"] == {"owner": shown}
+    assert orjson.loads(text_of(result)) == {"owner": shown}
+
+
 async def test_a_connection_that_ends_ends_the_calls_of_a_running_tool_a380(tmp_path: Path) -> None:
     usual = answers()
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable
 
 from mcp_gateway.limits.running_calls import RunningCalls
+from mcp_gateway.limits.states import count
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 
 
@@ -21,7 +22,7 @@ async def _count(call: ToolCall, go_on: Next, running: RunningCalls, most: int) 
     tool, tenant = f"{call.found.api}:{call.name}", call.caller.tenant_id
     if not running.begin(tool, tenant, most):
         said = (
-            f"Your organisation is already running {most} calls of {call.name}, the most it may run "
+            f"Your organisation is already running {count(most, 'call')} of {call.name}, the most it may run "
             "at once. Nothing was sent. Try again when one of them has ended."
         )
         return tool_error(said, reason="too_many_at_once")

@@ -8,9 +8,11 @@ from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 from mcp_gateway.requests.bodies import essence, is_json
 from mcp_gateway.results.answer import TooMuch, read_answer
+from mcp_gateway.results.content import read_text
 from mcp_gateway.work.worker import Worker, takes_long
 
 _MOST_TEXT = 64 << 10
+"""Characters of an answer that is not JSON."""
 
 
 class Kept(NamedTuple):
@@ -58,11 +60,14 @@ def _read(call: ToolCall, response: HttpResponse) -> Any:
     if answer is None:
         if not response.body:
             return None
-        media_type = essence(response.content_type)
-        if edit is None and not is_json(media_type):
-            text = response.body[:_MOST_TEXT].decode(errors="replace")
-            return text if media_type.startswith("text/") else None
-        answer = read_answer(response.body, exact=True)
+        if edit is None and not is_json(essence(response.content_type)):
+            return read_text(response, _MOST_TEXT)
+        try:
+            answer = read_answer(response.body, exact=True)
+        except ValueError:
+            if edit is not None:
+                raise
+            return read_text(response, _MOST_TEXT)  # as a single call shows it
     return answer.value if edit is None else edit(answer.value)
 
 
