@@ -17,6 +17,8 @@ def is_deep(text: bytes, value: Any) -> bool:
     if len(text) <= 2 * MOST_LEVELS:
         return False
     left = text.translate(None, _OTHERS)
+    if len(left) <= 2 * MOST_LEVELS:
+        return False
     for _ in range(MOST_LEVELS):
         outer = left.replace(b"[]", b"").replace(b"{}", b"")
         if not outer:

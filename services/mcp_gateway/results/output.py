@@ -61,10 +61,11 @@ class Output:
 
         return cls(schema, unexpected, kinds, is_valid)
 
-    def deliver(self, shaped: ShapedAnswer) -> tuple[Any, Iterator[Deviation]]:
-        """Return the structured content of an answer, and where the answer deviates, if it does.
+    def deliver(self, shaped: ShapedAnswer) -> tuple[Any, Iterator[Deviation] | None]:
+        """Return the structured content of an answer, and where the answer deviates; None if nowhere.
 
-        An answer that is cut, nested too deeply or not JSON deviates as a whole.
+        An answer that is cut, nested too deeply or not JSON deviates as a whole. Looking for the places
+        takes longer than the check, and begins with the iteration.
         """
         text = next((b["text"] for b in shaped.content if b["type"] == "text"), None)
         if shaped.structured is None:
@@ -79,7 +80,7 @@ class Output:
             if value is None or self.unexpected in value or not self._has_form(text, value):
                 deviations = iter((OTHER_FORM,))
             elif self.is_valid(value):
-                return shaped.structured, iter(())
+                return shaped.structured, None
             else:
                 deviations = self._find(value)
         name = orjson.dumps(self.unexpected)

@@ -27,7 +27,7 @@ def compare_answer(tool: Tool, output: Output, body: bytes) -> list[Deviation]:
     except TooMuch as problem:
         raise Undeliverable(str(problem)) from None
     found: dict[Deviation, None] = {}
-    for deviation in output.deliver(shaped)[1]:
+    for deviation in output.deliver(shaped)[1] or ():
         found[deviation] = None
         if len(found) == _MOST:
             break

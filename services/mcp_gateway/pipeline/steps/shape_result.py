@@ -43,8 +43,11 @@ _TALKS = (
 
 @dataclass(slots=True)
 class Deviations:
-    """Where an answer deviates from the published schema."""
+    """Whether an answer deviates from the published schema, and where."""
 
+    wanted: bool
+    """Whether the first place is looked for, which takes time."""
+    any: bool = False
     first: Deviation | None = None
 
 
@@ -63,11 +66,15 @@ def shape_result(
     """
     told: dict[str, datetime] = {}
 
+    def is_due(tool: str) -> bool:
+        return tool not in told or now() - told[tool] >= _TOLD_EVERY
+
     def step(call: ToolCall, _: Next) -> Awaitable[ToolResult]:
         response = call.response
         assert response is not None  # noqa: S101 - the order of the steps
-        # `fields` come through a tool without a schema.
-        found = None if call.found.output is None or call.fields else Deviations()
+        found = None
+        if call.found.output is not None and not call.fields:  # they come through another tool
+            found = Deviations(wanted=is_due(call.found.name))
         if takes_long(response.body):
             shaping = worker.run(partial(_shape, call, response, now, found))
         else:
@@ -76,13 +83,13 @@ def shape_result(
 
     async def tell(call: ToolCall, shaping: Awaitable[ToolResult], found: Deviations) -> ToolResult:
         result = await shaping
-        if found.first is not None:
-            name = call.found.name
+        name = call.found.name
+        if found.any:
             count_deviation(name)
-            if name not in told or now() - told[name] >= _TOLD_EVERY:
-                told[name] = now()
-                place, what = found.first
-                log.warning("output_deviates", call_id=call.id, tool=name, place=place, what=what)
+        if found.first is not None and is_due(name):
+            told[name] = now()
+            place, what = found.first
+            log.warning("output_deviates", call_id=call.id, tool=name, place=place, what=what)
         return result
 
     return step
@@ -145,8 +152,9 @@ def _deliver(
         return shaped.structured
     structured, found = tool.output.deliver(shaped)
     declared_empty = tool.operation.responses.get(str(response.status)) == ()
-    if response.body or not declared_empty:
-        deviations.first = next(found, None)
+    if found is not None and (response.body or not declared_empty):
+        deviations.any = True
+        deviations.first = next(found, None) if deviations.wanted else None
     return structured
 
 
