@@ -87,7 +87,7 @@ def test_a_newcomer_sees_the_event_of_a_changed_task(
 ) -> None:
     uri = "orbit://tasks/tsk_1001"
     with typed(environment, "listen", uri) as listening:
-        line_with(listening.stderr, f"Listening to {uri}, lists")
+        line_with(listening.stderr, f"Listening to {uri} and changed lists")
         called = gatepost(environment, "call", "update_task", "task_id=tsk_1001", "priority=urgent")
         assert called.returncode == 0, called.stderr
         assert line_with(listening.stdout, uri) == f"notifications/resources/updated {uri}\n"

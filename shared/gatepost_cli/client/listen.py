@@ -52,9 +52,8 @@ def listen(
                     for uri in uris:
                         if uri not in granted:
                             raise click.ClickException(await _explain(client, place, uri))
-                    echo(
-                        f"Listening to {', '.join([*granted, 'lists'])}; Ctrl-C ends it.", err=True
-                    )
+                    heard = "".join(f"{uri} and " for uri in granted)
+                    echo(f"Listening to {heard}changed lists; Ctrl-C ends it.", err=True)
                     listening = True
                     async for event in stream:
                         told = event_to_notification(event, {})
