@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gatepost.document import DocumentError, read_document
 from gatepost.text.hidden import escape_text
+from mcp_gateway.catalogue.catalogue import Catalogue
 
 CASES_FILE = "evals.yaml"
 """Its file name, beside a manifest."""
@@ -97,6 +98,22 @@ def merge_cases(kept: Sequence[Case], made: Iterable[Case]) -> list[Case]:
             key, number = f"{case.id[:110]}-{number}", number + 1
         numbered[key] = case.model_copy(update={"id": key})
     return [*kept, *(case for key, case in numbered.items() if key not in known)]
+
+
+def follow_renamed(cases: Iterable[Case], catalogue: Catalogue) -> list[Case]:
+    """Return the cases with the present names of tools and arguments that they name by former ones."""
+    return [_follow(case, catalogue) for case in cases]
+
+
+def _follow(case: Case, catalogue: Catalogue) -> Case:
+    def name(tool: str) -> str:
+        return catalogue.former[tool][0].name if tool in catalogue.former else tool
+
+    changes: dict[str, Any] = {"also": tuple(map(name, case.also))}
+    if case.tool is not None and case.tool in catalogue.former:
+        renamed = catalogue.former[case.tool][1].rename(case.arguments)
+        changes |= {"tool": name(case.tool), "arguments": renamed}
+    return case.model_copy(update=changes)
 
 
 def _kept(case: Case) -> dict[str, Any]:

@@ -6,7 +6,14 @@ from typing import BinaryIO
 import click
 
 from gatepost_cli.terminal import echo
-from mcp_gateway.evals.cases import CASES_FILE, CasesError, merge_cases, read_cases, write_cases
+from mcp_gateway.evals.cases import (
+    CASES_FILE,
+    CasesError,
+    follow_renamed,
+    merge_cases,
+    read_cases,
+    write_cases,
+)
 from mcp_gateway.evals.from_log import cases_from_log, read_attempts
 from mcp_gateway.evals.from_manifest import make_cases
 from mcp_gateway.review.commands.options import config_option, load_catalogue, manifest_option
@@ -51,8 +58,9 @@ def cases(path: Path, config: Path | None, out: Path | None, attempts: BinaryIO 
             echo(f"Wrote {file}: {len(merged)} cases, {len(merged) - len(kept)} of them new.")
     except CasesError as error:
         raise click.ClickException(str(error)) from None
+    present = follow_renamed(merged, catalogue)
     gone = [
-        case.id for case in merged if case.tool is not None and case.tool not in catalogue.tools
+        case.id for case in present if case.tool is not None and case.tool not in catalogue.tools
     ]
     if gone:
         echo(f"Of tools that are not exposed: {', '.join(gone)}.", err=True)

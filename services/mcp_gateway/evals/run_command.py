@@ -13,7 +13,7 @@ import click
 from gatepost.text.hidden import write_line
 from gatepost_cli.terminal import echo, progress
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.evals.cases import CASES_FILE, Case, CasesError, read_cases
+from mcp_gateway.evals.cases import CASES_FILE, Case, CasesError, follow_renamed, read_cases
 from mcp_gateway.evals.chat import Chat
 from mcp_gateway.evals.endpoint import Endpoint, UnsafeEndpoint, endpoint_url
 from mcp_gateway.evals.evaluate import evaluate
@@ -151,7 +151,8 @@ async def _run(
     async with AsyncExitStack() as stack:
         chat = await given.open(stack)
         tell = stack.enter_context(progress())
-        results = await evaluate(chat, given.model, catalogue, cases, tell)
+        present = follow_renamed(cases, catalogue)
+        results = await evaluate(chat, given.model, catalogue, present, tell)
         changed: tuple[Changed, ...] = ()
         if former is not None:
             known = [one for one in cases if one.tool is None or one.tool in former.tools]

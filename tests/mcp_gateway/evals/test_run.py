@@ -61,6 +61,22 @@ def test_a_request_that_was_not_recorded_is_a_failed_case(evaluation: Any) -> No
     assert "find: failed: not recorded" in result.output
 
 
+def test_a_case_goes_on_with_a_tool_that_has_another_name_now(evaluation: Any) -> None:
+    former = "former: [{name: seek_tasks, until: '2099-12-31', arguments: {place: project}}]"
+    evaluation.change("    title: Find tasks\n", f"    title: Find tasks\n    {former}\n")
+    evaluation.cases({**FIND, "tool": "seek_tasks", "arguments": {"place": "website"}})
+    with serving() as model:
+        report = evaluation.report("--endpoint", model.url)
+
+    [result] = report["results"]
+    assert (result["expected"], result["outcome"], result["arguments"]) == (
+        "find_tasks",
+        "right",
+        "valid",
+    )
+    assert "not exposed" not in evaluation.run("cases").output
+
+
 def test_the_model_gets_the_tools_as_the_gateway_lists_them(evaluation: Any) -> None:
     evaluation.cases(FIND)
     with serving() as model:
