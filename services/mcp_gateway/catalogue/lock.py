@@ -1,6 +1,6 @@
 """The lock file: a record of the published tools, which shows changes before they ship."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,22 @@ def lock_tool(tool: Tool) -> Published:
         "destructive": tool.destructive,
         "idempotent": tool.idempotent,
         "openWorld": tool.open_world or None,
+        **_lock_exchange(tool),
+        "confirm": tool.confirm is not None,
+        "approval": tool.approval or None,
+        "app": tool.app.describe() if tool.app else None,
+        "task": describe_task(tool.task) if tool.task else None,
+        "called": {one.name: _lock_exchange(one) for one in _called(tool)} or None,
+        "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
+        "version": tool.lifecycle.version,
+        "replacedBy": tool.lifecycle.replaced_by,
+        **({} if tool.output is None else {"outputSchema": tool.output.schema}),
+    }
+
+
+def _lock_exchange(tool: Tool) -> Published:
+    """Record what a tool sends and which part of an answer it shows."""
+    return {
         "operation": tool.target,
         "query": tool.graphql.text if tool.graphql else None,
         "bind": dict(tool.bindings),
@@ -65,15 +81,15 @@ def lock_tool(tool: Tool) -> Published:
         "redact": [format_field(path) for path in tool.shape.redact],
         "guard": tool.compiled_shape.guard,
         "slashes": sorted(p.argument for p in tool.operation.parameters if p.slashes),
-        "confirm": tool.confirm is not None,
-        "approval": tool.approval or None,
-        "app": tool.app.describe() if tool.app else None,
-        "task": describe_task(tool.task) if tool.task else None,
-        "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
-        "version": tool.lifecycle.version,
-        "replacedBy": tool.lifecycle.replaced_by,
-        **({} if tool.output is None else {"outputSchema": tool.output.schema}),
     }
+
+
+def _called(tool: Tool) -> Iterator[Tool]:
+    """Yield the tools that a tool calls or that are asked about its job, which need not be exposed."""
+    if tool.composite is not None:
+        yield from (call.tool for call in tool.composite.calls)
+    if tool.task is not None:
+        yield from (one.tool for one in tool.task.asked)
 
 
 def read_lock(path: Path) -> Lock | None:
@@ -93,8 +109,11 @@ def read_lock(path: Path) -> Lock | None:
         raise LockError(f"{path} is not a lock file of this version; write it again")
     known = {"inputSchema": dict, "scope": str, "bind": dict, "hash": str}
     for name, tool in tools.items():
-        if not isinstance(tool, dict) or not all(
-            isinstance(tool.get(key), kind) for key, kind in known.items()
+        if (
+            not isinstance(tool, dict)
+            or not all(isinstance(tool.get(key), kind) for key, kind in known.items())
+            or not isinstance(called := tool.get("called") or {}, dict)
+            or not all(isinstance(one, dict) for one in called.values())
         ):
             raise LockError(f"{path}: {name} is incomplete; write the lock again")
     return Lock(tools)

@@ -6,7 +6,8 @@ problem with its file, tool, key and fix.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,11 @@ def make_tools(manifest: Manifest, document: OpenApiDocument) -> list[Tool]:
         if entry.task is not None:
             tool, wrong = join_task(tool, entry.task, made)
             name = entry.name.removeprefix(manifest.prefix)
-            problems += [f"{manifest.path}: tools.{name}{problem}" for problem in wrong]
+            spelled = (entry.name, *entry.task.named.values())
+            problems += [
+                f"{manifest.path}: tools.{name}{_as_spelled(problem, spelled, manifest.prefix)}"
+                for problem in wrong
+            ]
         tools.append(ask_purpose(tool) if manifest.ask_purpose else tool)
     apps = {entry.name: entry.app for entry in manifest.tools if entry.app is not None}
     # An app may name a tool that has a problem itself, which is then the one to fix.
@@ -209,6 +214,13 @@ def completion_problems(manifest: Manifest, tools: Mapping[str, Tool]) -> Iterat
         ):
             values = format_field(source.values)
             yield f"{where}: {values} is not in `shape.fields` of {source.tool}; add it there"
+
+
+def _as_spelled(problem: str, names: Iterable[str], prefix: str) -> str:
+    """Write the names of tools in a problem as the file has them."""
+    for name in names:
+        problem = re.sub(rf"\b{re.escape(name)}\b", name.removeprefix(prefix), problem)
+    return problem
 
 
 def _called(manifest: Manifest) -> set[str]:

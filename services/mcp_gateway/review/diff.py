@@ -25,6 +25,7 @@ _SECURITY = {
     "guard": "the guard against instructions in answers",
     "slashes": "which path arguments may contain slashes",
     "confirm": "whether a person is asked first",
+    "approval": "whether an admin must approve it",
     "task": "the tools that follow its job",
 }
 _WORDING = {
@@ -90,9 +91,23 @@ def _changes(name: str, old: Published, new: Published) -> Iterator[Change]:
     for key, words in _SECURITY.items():
         if old.get(key) != new.get(key):
             yield Change(name, "security", f"{words}: {_say(old.get(key), new.get(key))}")
+    yield from _changes_of_called(name, old.get("called"), new.get("called"))
     for key, words in _WORDING.items():
         if old.get(key) != new.get(key):
             yield Change(name, "wording", f"{words} changed")
+
+
+def _changes_of_called(
+    name: str, old: Mapping[str, Published] | None, new: Mapping[str, Published] | None
+) -> Iterator[Change]:
+    """Yield the changes of tools that a tool calls, which may have no record of their own."""
+    old, new = old or {}, new or {}
+    for called in sorted(old.keys() & new.keys()):
+        before, now = old[called], new[called]
+        for key, words in _SECURITY.items():
+            if before.get(key) != now.get(key):
+                said = f"{words}, of {called}: {_say(before.get(key), now.get(key))}"
+                yield Change(name, "security", said)
 
 
 def _old(

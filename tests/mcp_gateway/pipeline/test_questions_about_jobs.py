@@ -11,8 +11,9 @@ from gatepost.revocations import Revocation
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.manifest.several.load_apis import load_apis
 from support.in_process.clock import Clock
-from support.in_process.gateway import META, MODERN
+from support.in_process.gateway import META, MODERN, make_settings
 from support.in_process.jobs import (
     FOLLOWS,
     TASKS,
@@ -287,3 +288,15 @@ def test_a_task_that_can_not_be_followed_is_refused(tmp_path: Path, change: Any,
     with pytest.raises(ManifestError) as refused:
         load_catalogue(write_jobs(tmp_path, change))
     assert f"tools.create_report.{said}" in str(refused.value)
+
+
+def test_a_problem_of_one_of_several_apis_names_tools_as_its_manifest_does(tmp_path: Path) -> None:
+    manifest = write_jobs(tmp_path, _set("status", "cancel_report"))
+    api = {"url": "https://api.example", "manifest": manifest}
+    settings = make_settings(
+        tmp_path, manifest=None, upstream_url="", apis={"one": api, "two": dict(api)}
+    )
+    with pytest.raises(ManifestError) as refused:
+        load_apis(settings.served_apis, name="Both")
+    said = "tools.create_report.task.status: cancel_report changes data; name a tool that only"
+    assert str(refused.value).count(said) == 2

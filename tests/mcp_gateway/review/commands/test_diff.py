@@ -112,6 +112,7 @@ def test_a_change_that_callers_cannot_see_is_still_shown(published: Any) -> None
         ),
         ("check: {org_id: tenant_id}", "the checks of the answer: none before, org_id:"),
         ("confirm: true", "whether a person is asked first: no before, yes now"),
+        ("approval: true", "whether an admin must approve it: none before, yes now"),
         ("destructive: true", "whether it is destructive: no before, yes now"),
         ("shape: {redact: [mail]}", "which fields are hidden: none before, mail now"),
         (
@@ -129,6 +130,39 @@ def test_a_change_of_permissions_is_a_security_change(published: Any, more: str,
         assert result.exit_code == 3
 
 
+def _job(tools: str) -> str:
+    task = "{status: get_task, id: id, state: state, states: {completed: [done]}}"
+    return tools.replace("createTask}", f"createTask, task: {task}}}")
+
+
+def _calls(tools: str) -> str:
+    call = "{as: task, tool: get_task, arguments: {id: {from: input.id}}}"
+    return f"{tools}  see_task: {{description: See it., calls: [{call}, {{as: all, tool: list_tasks}}]}}\n"
+
+
+@pytest.mark.parametrize(("uses", "tool"), [(_job, "create_task"), (_calls, "see_task")])
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ("shape: {redact: [mail]}", "expose: false", "which fields are hidden, of get_task: mail"),
+        ("check: {org: tenant_id}", "expose: false", "the checks of the answer, of get_task: org:"),
+    ],
+)
+def test_a_tool_that_only_others_use_is_reviewed_like_theirs(
+    review: Any, uses: Any, tool: str, before: str, now: str, said: str
+) -> None:
+    review.api["paths"]["/tasks/{id}"]["get"] = {"operationId": "getTask"}
+    review.tools = (
+        uses(review.tools) + f"  get_task: {{operation: getTask, expose: false, {before}}}"
+    )
+    written = review.run("diff", "--write")
+    assert written.exit_code == 0, written.output
+    review.tools = review.tools.replace(f"expose: false, {before}", now)
+    result = review.run("diff")
+    assert f"security: {tool}: {said}" in result.output
+    assert result.exit_code == 3
+
+
 def test_accepting_writes_the_current_tools(published: Any) -> None:
     body(published)["required"] = ["title", "owner"]
     before = (published.path / "tools.lock.json").read_bytes()
@@ -143,7 +177,13 @@ def test_accepting_writes_the_current_tools(published: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "lock", [b"{}", b"nonsense: [", b'{"version": 1, "tools": {"list_tasks": {"hash": 1}}}']
+    "lock",
+    [
+        b"{}",
+        b"nonsense: [",
+        b'{"version": 1, "tools": {"list_tasks": {"hash": 1}}}',
+        b'{"version": 1, "tools": {"a": {"hash": "", "inputSchema": {}, "scope": "", "bind": {},"called": 1}}}',
+    ],
 )
 def test_a_damaged_lock_file_is_named_and_can_be_rewritten(review: Any, lock: bytes) -> None:
     (review.path / "tools.lock.json").write_bytes(lock)
