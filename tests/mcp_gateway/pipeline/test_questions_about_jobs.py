@@ -84,7 +84,7 @@ async def test_no_more_questions_at_once_than_their_tool_allows_a377(tmp_path: P
         await held.asked.wait()
         second = await client.get(task_id)
         held.proceed.set()
-        assert "already running 1 calls of get_report" in second["statusMessage"]
+        assert "already running 1 call of get_report" in second["statusMessage"]
         assert (await first)["statusMessage"] == "half of it"
         assert second["status"] == "working"
 
