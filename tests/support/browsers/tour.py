@@ -21,6 +21,7 @@ from auth_server.db.engine import open_database
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.keys import make_keys
 from auth_server.records.audit.seal import sealing_with
+from auth_server.records.catalogues.store import keep_catalogue
 from auth_server.records.delegations.table import Delegation
 from auth_server.records.email_changes.store import add_email_change
 from auth_server.records.email_changes.table import EmailChange
@@ -54,8 +55,9 @@ from auth_server.rendering.render import TEMPLATES
 from auth_server.secrets import hash_secret
 from auth_server.tenancy.call_approvals import ask_for_approval
 from gatepost.approvals import ApprovableCall
+from gatepost.catalogue import ApiSummary
 from gatepost.metering.plans import Budget, hour_of, month_of
-from support.in_process.auth_server import SEED, prepare_database
+from support.in_process.auth_server import CATALOGUE, SEED, prepare_database
 from support.in_process.call_events import call_event
 from support.in_process.devices import CLIENT as DEVICE
 from support.in_process.oauth_client import OAuthClient, register
@@ -141,6 +143,7 @@ def running_sights(folder: Path) -> Iterator[Sights]:
         beside = f"sqlite+aiosqlite:///{other}/gatepost.db"
         prepare_database(beside, {**SEED, "people": people})
         off_the_loop(assign_provider_to_acme(beside, deployment.resource))
+        off_the_loop(use_two_apis(beside, deployment.resource))
         theirs = {
             "kind": "oidc",
             "name": "acme-id",
@@ -251,6 +254,38 @@ async def use_acme(url: str) -> None:
         assert hour is not None
         hour.exported = hour.units
         db.add_all(money_of_acme(now, hour.units))
+    await database.close()
+
+
+async def use_two_apis(url: str, resource: str) -> None:
+    """Have Acme use two APIs of one gateway for a week, one of which is slower and fails at times."""
+    now, tools = datetime.now(UTC), ("list_tasks", "create_task", "invoicing_list", "invoicing_pay")
+    failed = {"outcome": "error", "decision": "failed", "reason": "upstream_status", "status": 503}
+    events = [
+        call_event(
+            now - timedelta(hours=2 * number),
+            tool=tools[number % 4],
+            api="orbit" if number % 4 < 2 else "invoicing",
+            sub=("usr_ada", "usr_eve", "usr_eve")[number % 3],
+            client_id=MANAGED_CLIENT,
+            duration_ms=20 + 31 * number % 90 + (180 if number % 4 > 1 else 0),
+            cost=0 if number % 14 == 3 else 1 + number % 3,
+            meter="calls",
+            **(failed if number % 14 == 3 else {}),
+        )
+        for number in range(84)
+    ]
+    invented = {"tool": "delete_everything", "outcome": "refused", "decision": "refused"}
+    events.append(call_event(now, cost=0, client_id=MANAGED_CLIENT, **invented))
+    apis = (
+        ApiSummary(name="orbit", title="Orbit"),
+        ApiSummary(name="invoicing", title="Invoicing"),
+    )
+    served = CATALOGUE.model_copy(update={"resource": resource, "apis": apis})
+    database = open_database(url)
+    async with database.writing() as db, db.begin():
+        await write_calls(db, events, now=now)
+        await keep_catalogue(db, served, now=now)
     await database.close()
 
 
@@ -758,6 +793,9 @@ def _own_provider(page: Page, sights: Sights) -> Iterator[str]:
     page.goto(f"{sights.customers}/account/organisation/apps?tenant=org_acme")
     expect(page.get_by_role("button", name="Stop connecting it")).to_be_visible()
     yield "account-tenant-apps"
+    page.goto(f"{sights.customers}/account/plan?tenant=org_acme")
+    expect(page.get_by_role("heading", name="By API")).to_be_visible()
+    yield "account-plan-apis"
     page.goto(f"{sights.customers}/account/organisation/directory?tenant=org_acme")
     page.get_by_label("Name", exact=True).fill("Okta")
     page.get_by_role("button", name="Create token").click()
@@ -809,6 +847,14 @@ def console_tour(page: Page, sights: Sights) -> Iterator[str]:
     sign_in(page, "op@orbit.example")
     expect(page.get_by_role("button", name="Lift the rule")).to_be_visible()
     yield "console-organisation-provider"
+    for name, path in (("overview", "?days=7"), ("usage", "/usage?by=api&days=7")):
+        page.goto(f"{sights.customers}/console{path}")
+        expect(page.get_by_text("Without an API")).to_be_visible()
+        yield f"console-{name}-apis"
+    page.get_by_role("link", name="Tools", exact=True).click()
+    page.get_by_role("link", name="invoicing", exact=True).click()
+    expect(page.get_by_text("invoicing_pay")).to_be_visible()
+    yield "console-usage-of-an-api"
 
 
 def _allow(page: Page, issuer: str, which: str) -> None:

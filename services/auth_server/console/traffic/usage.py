@@ -112,7 +112,8 @@ async def show_usage(
         days=wanted.days,
         periods=PERIODS,
         kinds={kind: title for kind, title in KINDS.items() if several or kind != "api"},
-        apis=sorted({*apis, wanted.api} - {""}),
+        # The table of all APIs needs no choice of one.
+        apis=[] if wanted.by == "api" and not wanted.api else sorted({*apis, wanted.api} - {""}),
     )
 
 
