@@ -193,6 +193,13 @@ async def test_one_consent_opens_two_apis_which_stay_apart_down_to_the_books(
         "invoicing_get_invoice": 1,
     }
     assert {call["api"] for call in calls} == {"invoicing"}
+    assert f"{run(*GATEPOST, 'usage', 'reconcile', *config)}".startswith("The ledger and the usage")
+    told = run(*GATEPOST, "usage", "show", "--tenant", "org_globex", "--json", *config)
+    shares = {one["key"]: (one["calls"], one["units"]) for one in json.loads(told)["apis"]}
+    costs = {api: suite.costs_of(api)["org_globex"] for api in ("invoicing", "orbit")}
+    assert shares == {api: (2, units) for api, units in costs.items()}
+    told = run(*GATEPOST, "usage", "show", "--tenant", "org_globex", *config)
+    assert f"APIs:\n  orbit: {costs['orbit']} units" in told
 
 
 async def test_an_mcp_server_is_one_more_api_for_a_python_and_a_typescript_agent(

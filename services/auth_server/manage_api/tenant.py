@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from auth_server.admin_api.pages import USUAL_LIMIT, After, Limit, Page
+from auth_server.admin_api.traffic.usage import OneApi
 from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.tenancy.api_keys import TenantKeyView, read_tenant_keys
 from auth_server.administration.tenancy.connections import TenantConnectionView, read_connections
@@ -23,10 +24,12 @@ router = APIRouter(tags=["tenant"])
 
 
 @router.get("/usage")
-async def show_usage(caller: Caller, db: ReadingDb, now: Clock) -> UsageReport:
+async def show_usage(
+    caller: Caller, db: ReadingDb, now: Clock, api: OneApi = ""
+) -> UsageReport:
     """Show the plan and the usage of this month, as all members see them. Requires `usage:read`."""
     caller.require_member("usage:read")
-    return await read_tenant_usage(db, caller.as_reader, caller.tenant_id, now=now())
+    return await read_tenant_usage(db, caller.as_reader, caller.tenant_id, api=api, now=now())
 
 
 @router.get("/tenant/connections")

@@ -52,7 +52,7 @@ async def show_usage(
         if tenant is None:
             raise InvalidRequest("tenant names no tenant")
         plan = choose_plan(await list_plans(db), tenant)
-        report = await read_usage_report(db, tenant, plan, now=now())
+        report = await read_usage_report(db, tenant, plan, api=query.get("api") or "", now=now())
         account = await find_account(db, tenant_id)
         notices = await list_notices(db, tenant_id, since=start_of_month(now()))
     body = {

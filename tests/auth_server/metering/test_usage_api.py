@@ -10,6 +10,7 @@ from auth_server.metering.endpoint import USAGE_REPORT_PATH
 from auth_server.records.billing_accounts.store import add_account
 from support.in_process.auth_server import ISSUER, AuthServer
 from support.in_process.call_events import call_event
+from support.in_process.component import component
 from support.in_process.operator import add
 
 SECRET = "a-secret-of-at-least-32-characters"
@@ -72,6 +73,7 @@ async def test_the_operators_backend_reads_a_tenants_usage(server: AuthServer) -
         }
     ]
     assert report["more_tools"] is None
+    assert (report["api"], report["apis"], report["more_apis"]) == ("", [], None)
     assert report["invoice"] == {
         "currency": "usd",
         "monthly": "49.00",
@@ -80,6 +82,24 @@ async def test_the_operators_backend_reads_a_tenants_usage(server: AuthServer) -
     }
     assert report["people"][0]["name"] == "Ada Marsh"
     assert report["plan_url"] == f"{ISSUER}/account/plan?tenant=org_acme"
+
+
+async def test_the_backend_reads_what_one_of_several_apis_was_used_for(server: AuthServer) -> None:
+    calls = [
+        call_event(server.clock(), tool=f"{api}_list", api=api, cost=cost)
+        for api, cost in (("orbit", 2), ("billing", 5))
+    ]
+    async with server.opened.transaction() as db:
+        await write_calls(db, calls, now=server.clock())
+
+    one = (await ask(server, "backend", tenant="org_acme", api="billing")).json()
+    ada = await component(server, scopes=["usage:read"])
+    seen = (await ada.call("GET", "/usage", params={"api": "orbit"})).json()
+
+    assert [(row["key"], row["units"]) for row in one["apis"]] == [("billing", 5), ("orbit", 2)]
+    assert (one["api"], one["units"]) == ("billing", 7)
+    assert [(row["key"], row["units"]) for row in one["tools"]] == [("billing_list", 5)]
+    assert [(row["key"], row["units"]) for row in seen["tools"]] == [("orbit_list", 2)]
 
 
 async def test_a_tenant_that_only_looked_at_checkout_has_no_subscription(
