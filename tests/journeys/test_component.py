@@ -268,7 +268,7 @@ def test_the_tools_of_several_apis_stand_under_their_titles(chromium: Browser) -
         stub = Stub(context.new_page())
         page = stub.page
         stub.detail = {
-            "choices": {},
+            "choices": {"team": ["design"]},
             "apis": [
                 {"name": "orbit", "title": "Orbit"},
                 {"name": "billing", "title": "Invoices <b>"},
@@ -285,9 +285,9 @@ def test_the_tools_of_several_apis_stand_under_their_titles(chromium: Browser) -
         )
         page.get_by_role("button", name="Reduce access").first.click()
 
-        expect(page.get_by_role("heading", level=4)).to_have_text(["Orbit", "Invoices <b>"])
+        expect(page.get_by_role("heading", level=4)).to_have_text(["Orbit", "Invoices <b>", "Data"])
         expect(page.locator("legend")).to_have_text(
-            ["Orbit: Read", "Invoices <b>: Read", re.compile("Invoices <b>: Delete")]
+            ["Orbit: Read", "Invoices <b>: Read", re.compile("Invoices <b>: Delete"), "Data: team"]
         )
         expect(page.get_by_role("group", name="Orbit: Read").get_by_role("checkbox")).to_have_count(
             1
@@ -309,10 +309,10 @@ def test_the_tools_of_a_single_api_have_no_heading(chromium: Browser) -> None:
         stub = Stub(context.new_page())
         tool = listed_tool("list", "List tasks", "read", "")
         del tool["api"]
-        stub.detail = {"choices": {}, "tools": [tool]}
+        stub.detail = {"choices": {"team": ["design"]}, "tools": [tool]}
         stub.page.evaluate(
             "document.querySelector('gatepost-connections').getToken = async () => 'acme'"
         )
         stub.page.get_by_role("button", name="Reduce access").first.click()
-        expect(stub.page.locator("legend")).to_have_text(["Read"])
+        expect(stub.page.locator("legend")).to_have_text(["Read", "Data: team"])
         expect(stub.page.get_by_role("heading", level=4)).to_have_count(0)

@@ -23,6 +23,7 @@ KEPT = (
     "connect-1280-light.png",
     "app-table-1280-light.png",
     "app-form-390-dark.png",
+    "console-usage-apis-1280-light.png",
 )
 """The pictures that README and docs show."""
 

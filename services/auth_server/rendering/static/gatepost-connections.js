@@ -451,9 +451,14 @@ class GatepostConnections extends HTMLElement {
         form.append(...this.#choices("tool", legend, tools.map((tool) => [tool.name, tool.title, tool.description]), title));
       }
     }
-    for (const [kind, values] of Object.entries(detail.choices)) {
-      const legend = `${this.#text("data")}: ${kind}`;
-      form.append(...this.#choices(`data ${kind}`, legend, values.map((value) => [value, value, ""])));
+    const [data, choices] = [this.#text("data"), Object.entries(detail.choices)];
+    // Below the title of an API, they would seem to be about that API alone.
+    const apart = Boolean(detail.apis?.length && choices.length);
+    if (apart) form.append(this.#heading("api", data, 1));
+    for (const [kind, values] of choices) {
+      const entries = values.map((value) => [value, value, ""]);
+      const [legend, owner] = apart ? [kind, data] : [`${data}: ${kind}`, ""];
+      form.append(...this.#choices(`data ${kind}`, legend, entries, owner));
     }
     const problem = make("p", { className: "problem", role: "alert" });
     const save = make("button", { className: "main" }, this.#text("save"));
