@@ -24,9 +24,7 @@ router = APIRouter(tags=["tenant"])
 
 
 @router.get("/usage")
-async def show_usage(
-    caller: Caller, db: ReadingDb, now: Clock, api: OneApi = ""
-) -> UsageReport:
+async def show_usage(caller: Caller, db: ReadingDb, now: Clock, api: OneApi = "") -> UsageReport:
     """Show the plan and the usage of this month, as all members see them. Requires `usage:read`."""
     caller.require_member("usage:read")
     return await read_tenant_usage(db, caller.as_reader, caller.tenant_id, api=api, now=now())
