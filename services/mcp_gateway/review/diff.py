@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_gateway.catalogue.lock import Lock, Published
+from mcp_gateway.review.output_diff import compare_outputs
 from mcp_gateway.review.schema_diff import Kind, compare_schemas
 
 KINDS: tuple[Kind, ...] = ("breaking", "security", "additive", "wording")
@@ -35,7 +36,6 @@ _WORDING = {
     "openWorld": "whether it reaches beyond the API's own data",
     "billing": "what a call costs",
     "app": "how hosts show the answer",
-    "outputSchema": "the published schema of its answer",
     "version": "the version",
     "replacedBy": "its replacement",
 }
@@ -87,6 +87,8 @@ def compare_tools(name: str, old: Published, new: Published) -> Iterator[Change]
 
 def _changes(name: str, old: Published, new: Published) -> Iterator[Change]:
     for kind, message in compare_schemas(old["inputSchema"], new["inputSchema"]):
+        yield Change(name, kind, message)
+    for kind, message in sorted(compare_outputs(old.get("outputSchema"), new.get("outputSchema"))):
         yield Change(name, kind, message)
     for key, words in _SECURITY.items():
         if old.get(key) != new.get(key):

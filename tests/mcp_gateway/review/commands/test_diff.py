@@ -192,3 +192,79 @@ def test_a_damaged_lock_file_is_named_and_can_be_rewritten(review: Any, lock: by
     assert "tools.lock.json" in result.output
     assert review.run("diff", "--write").exit_code == 0
     assert review.run("diff").output == "No changes.\n"
+
+
+ANSWER: dict[str, Any] = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {
+        "id": {"type": "integer", "description": "The id."},
+        "size": {"type": "number"},
+        "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Part"}},
+    },
+}
+PART = {"type": "object", "properties": {"of": {"$ref": "#/components/schemas/Part"}, "name": {}}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (
+            ("properties", "id", "type"),
+            "string",
+            "breaking: list_tasks: id, a member of its answer, may be string now",
+        ),
+        (("required",), [], "breaking: list_tasks: id, a member of its answer, may be missing now"),
+        (
+            ("properties",),
+            {},
+            "breaking: list_tasks: parts[].name, a member of its answer, is no longer described",
+        ),
+        (("properties", "size", "type"), "integer", "wording: list_tasks: the published schema"),
+        (
+            ("properties", "id", "description"),
+            "Its id.",
+            "wording: list_tasks: the published schema",
+        ),
+        (
+            ("properties", "new"),
+            {"type": "string"},
+            "additive: list_tasks: new is a new member of its answer",
+        ),
+    ],
+)
+def test_programs_that_read_answers_are_told_of_what_breaks_them(
+    review: Any, keys: tuple[str, ...], value: Any, said: str
+) -> None:
+    answer = orjson.loads(orjson.dumps(ANSWER))
+    content = {"application/json": {"schema": answer}}
+    review.operation("/tasks", "get")["responses"] = {
+        "200": {"description": "", "content": content}
+    }
+    review.api["components"] = {"schemas": {"Part": PART}}
+    review.tools = "  list_tasks: {operation: listTasks, output: publish}\n"
+    assert review.run("diff", "--write").exit_code == 0
+    *way, last = keys
+    for key in way:
+        answer = answer[key]
+    answer[last] = value
+    result = review.run("diff")
+    assert said in result.output
+    assert result.exit_code == (1 if said.startswith("breaking") else 0)
+
+
+def test_a_schema_that_is_no_longer_published_breaks_programs(review: Any) -> None:
+    content = {"application/json": {"schema": ANSWER | {"properties": {"id": {"type": "integer"}}}}}
+    review.operation("/tasks", "get")["responses"] = {
+        "200": {"description": "", "content": content}
+    }
+    plain = "  list_tasks: {operation: listTasks}\n"
+    publishing = "  list_tasks: {operation: listTasks, output: publish}\n"
+    for before, now, said in (
+        (plain, publishing, "additive: list_tasks: publishes the schema of its answer"),
+        (publishing, plain, "breaking: list_tasks: no longer publishes the schema of its answer"),
+    ):
+        review.tools = before
+        review.run("diff", "--write")
+        review.tools = now
+        assert said in review.run("diff").output
