@@ -42,7 +42,8 @@ def test_an_idle_connection_outlives_the_patience_of_a_load_balancer(
     kept: list[str] = []
     for name in ("disable", "enable", "freeze"):
         monkeypatch.setattr(gc, name, partial(kept.append, name))
-    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
+    steps: list[tuple[int, ...]] = []
+    monkeypatch.setattr(gc, "set_threshold", lambda *thresholds: steps.append(thresholds))
     gateway = serving(ISSUER, RESOURCE, "http://127.0.0.1:8402", manifest=API / "tools.yaml")
     config = write_config(
         tmp_path,
@@ -56,3 +57,5 @@ def test_an_idle_connection_outlives_the_patience_of_a_load_balancer(
     assert [each.timeout_keep_alive for each in served] == [seconds]
     # The collector never scans what lives as long as the process.
     assert kept == ["disable", "enable", "freeze"]
+    # What it scans at once of the rest is bounded, also while thousands of streams open.
+    assert [young * passes for young, passes, _ in steps] == [20_000]

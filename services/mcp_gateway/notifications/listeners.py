@@ -95,6 +95,7 @@ class Listener:
         "has_ended",
         "is_stale",
         "lists",
+        "spelled",
         "subscriber",
         "watched",
     )
@@ -117,8 +118,10 @@ class Listener:
         self.subscriber = subscriber
         self.asked: frozenset[str] = frozenset()
         """The resources that the client asked to watch."""
-        self.watched: Mapping[str, tuple[str, ...]] = {}
-        """Those of them that it may watch, as the client wrote them, by the names of which it is told."""
+        self.watched: frozenset[str] = frozenset()
+        """Those of them that it may watch."""
+        self.spelled: Mapping[str, frozenset[str]] = {}
+        """Names in events to resources that the client wrote in other ways."""
         self.is_stale = False
         """Whether the client's wishes may have changed since they were read."""
         self._lists: dict[ListName, None] = {}
@@ -133,8 +136,10 @@ class Listener:
         """Note what changed; the client is told of what it wants to hear of."""
         for name in self.lists.intersection(lists):
             self._lists[name] = None
-        for known in self.watched.keys() & uris:
-            self._uris.update(dict.fromkeys(self.watched[known]))
+        for uri in self.watched.intersection(uris):
+            self._uris[uri] = None
+        for event_name in self.spelled.keys() & uris if self.spelled else ():
+            self._uris.update(dict.fromkeys(self.spelled[event_name]))
         if self._lists or self._uris:
             self._turns.ask(self._wake)
 
@@ -158,8 +163,7 @@ class Listener:
             return None
         if self._all_uris:
             self._all_uris = False
-            for written in self.watched.values():
-                self._uris.update(dict.fromkeys(written))
+            self._uris.update(dict.fromkeys(self.watched))
         due = Due(tuple(self._lists), tuple(islice(self._uris, AT_ONCE)))
         self._lists.clear()
         for uri in due.uris:
@@ -270,13 +274,20 @@ class Listeners:
     def watch(self, listener: Listener, uris: Iterable[str]) -> None:
         """Let a stream tell of these resources, of those that its caller may watch."""
         listener.asked = frozenset(uris)
-        watched: dict[str, tuple[str, ...]] = {}
+        watched: list[str] = []
+        spelled: dict[str, frozenset[str]] = {}
         for uri in listener.asked:
-            for name in watched_names(
+            names = watched_names(
                 listener.catalogue, listener.caller, uri, with_skills=self._with_skills
-            ):
-                watched[name] = (*watched.get(name, ()), uri)
-        listener.watched = watched
+            )
+            if names:
+                watched.append(uri)
+            for name in names - {uri}:
+                spelled[name] = spelled.get(name, frozenset()) | {uri}
+        # Mostly the same object: after a reload, the garbage collector looks at whatever is new.
+        everything = len(watched) == len(listener.asked)
+        listener.watched = listener.asked if everything else frozenset(watched)
+        listener.spelled = spelled
 
     async def read_wishes(self, listener: Listener) -> None:
         """Let a stream of the handshake era tell of what its client subscribed to.

@@ -58,9 +58,8 @@ async def listen(
             granted: dict[str, Any] = {
                 flag: True for flag, name in _FLAGS.items() if name in listener.lists
             }
-            watched = frozenset().union(*listener.watched.values())
-            if watched:
-                granted[_URIS] = [uri for uri in uris if uri in watched]
+            if listener.watched:
+                granted[_URIS] = [uri for uri in uris if uri in listener.watched]
             acknowledged = {"_meta": meta, "notifications": granted}
             await sink.emit(
                 write_notification("notifications/subscriptions/acknowledged", acknowledged)

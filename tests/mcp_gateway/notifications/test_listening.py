@@ -147,7 +147,7 @@ async def test_what_changes_often_before_a_client_reads_on_is_told_once_a321() -
     caller = parse_claims(claims(Clock()()))
     listed = frozenset[ListName]({"tools"})
     listener = Listener(caller, Catalogue.of("Tracker", ()), "modern", listed, "", Turns())
-    listener.watched = {"a:1": ("a:1",), "a:2": ("a:2",)}
+    listener.watched = frozenset({"a:1", "a:2"})
     for _ in range(1000):
         listener.note(["tools", "prompts"], ["a:1", "a:2", "a:3"])
     due = await listener.due()

@@ -285,6 +285,16 @@ async def test_a_record_is_told_by_the_uri_that_the_client_wrote(world: World, u
         assert (await talk.message())["params"]["uri"] == uri
 
 
+async def test_a_record_is_told_by_every_uri_that_the_client_wrote(world: World) -> None:
+    uris = ["tracker://tasks/7", "tracker://tasks/%37"]
+    headers = {"authorization": f"Bearer {world.token()}"}
+    params = {"notifications": {"resourceSubscriptions": uris}}
+    async with talking(world, "new", "subscriptions/listen", params, headers=headers) as talk:
+        await talk.message()
+        await send(world, event())
+        assert sorted([(await talk.message())["params"]["uri"] for _ in uris]) == sorted(uris)
+
+
 @pytest.mark.parametrize(
     "uri",
     [
