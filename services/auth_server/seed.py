@@ -23,6 +23,7 @@ from auth_server.entitlements.api_key import NewApiKey, UnusableApiKey, issue_ap
 from auth_server.errors import OAuthError
 from auth_server.records.api_keys.store import find_api_key
 from auth_server.records.billing_accounts.store import find_account
+from auth_server.records.catalogues.store import find_apis, find_catalogue
 from auth_server.records.ceilings.store import keep_ceilings, list_ceilings, put_ceiling
 from auth_server.records.ceilings.table import Ceiling
 from auth_server.records.clients.metadata import GRANT_TYPES, read_keys
@@ -315,7 +316,7 @@ async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
                 ),
             )
     for client in contents.clients:
-        await store_client(db, client, now=now)
+        await store_client(db, client, is_said_again=True, now=now)
     for key in contents.api_keys:
         await _store_api_key(db, key, now=now)
 
@@ -344,11 +345,20 @@ async def _store_person(db: DbSession, entry: SeedPerson, *, now: datetime) -> N
     await put_person(db, person)
 
 
-async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> None:
+async def store_client(
+    db: DbSession, client: SeedClient, *, is_said_again: bool = False, now: datetime
+) -> None:
     """Add or replace one managed client, with its secret and ceilings.
 
     Its workloads stay, unless it acts in another organisation than before. If a ceiling changes, the access
     tokens end.
+
+    Args:
+        db: the open transaction.
+        client: the client.
+        is_said_again: whether names that a ceiling had before allow the same as before, as in a file that
+            is stored at each start. Otherwise they allow the tools that have them now.
+        now: the time.
 
     Raises:
         SeedError: a ceiling's tenant does not exist, or the id is a person's.
@@ -399,12 +409,14 @@ async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> N
     }
     if not had <= has:
         await outdate_tokens(db, "client", client_id, lifetime=LONGEST_TOKEN, now=now)
+    known = {one.resource: one for one in before}
     await keep_ceilings(db, client_id, {ceiling.resource for ceiling in client.ceilings})
     for ceiling in client.ceilings:
         if await find_tenant(db, ceiling.tenant) is None:
             raise SeedError(
                 f"clients: {client_id} has a ceiling in {ceiling.tenant}, which does not exist"
             )
+        apis = await _find_apis(db, ceiling, known.get(ceiling.resource) if is_said_again else None)
         await put_ceiling(
             db,
             Ceiling(
@@ -413,10 +425,24 @@ async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> N
                 tenant_id=ceiling.tenant,
                 scope=ceiling.scope,
                 tools=list(ceiling.tools),
+                apis=apis,
                 data_scope=ceiling.data_scope,
                 updated_at=now,
             ),
         )
+
+
+async def _find_apis(
+    db: DbSession, ceiling: SeedCeiling, before: Ceiling | None
+) -> dict[str, str] | None:
+    kept = frozenset(before.tools) if before is not None else frozenset()
+    noted = (before.apis if before is not None else None) or {}
+    catalogue = await find_catalogue(db, ceiling.resource)
+    found = None
+    if catalogue is not None:
+        found = await find_apis(db, catalogue, frozenset(ceiling.tools) - kept)
+    apis = {name: api for name, api in noted.items() if name in ceiling.tools}
+    return {**apis, **(found or {})} or None
 
 
 async def _store_api_key(db: DbSession, entry: SeedApiKey, *, now: datetime) -> None:

@@ -79,6 +79,15 @@ class CatalogueDocument(_Frozen):
     renamed: Mapping[str, str] = {}
     """Former names that allow the tool of a present name, as `prove_renames` found. The authorization
     server adds them; a gateway's document has none."""
+    taken: Mapping[str, tuple[str, str]] = {}
+    """Names that were another API's first, with that API and the present one. The authorization server
+    adds them, as it does `gone`."""
+    gone: Mapping[str, str] = {}
+    """Names that no tool has any more, with the API that had each first."""
+
+    def first_api(self, name: str) -> str | None:
+        """Return the API that had a name first, if the present tool of that name does not tell."""
+        return self.taken[name][0] if name in self.taken else self.gone.get(name)
 
     def find(self, name: str) -> ToolSummary | None:
         """Look a tool up by name."""
@@ -158,6 +167,6 @@ async def format_catalogue(document: CatalogueDocument) -> str:
     for start in range(0, len(document.tools), _AT_ONCE):
         parts.append(_SUMMARIES.dump_json(document.tools[start : start + _AT_ONCE])[1:-1])
         await asyncio.sleep(0)
-    members = document.model_dump(exclude={"tools"})
+    members = document.model_dump(exclude={"tools", "taken", "gone"})
     tools = orjson.Fragment(b"[" + b",".join(parts) + b"]")
     return orjson.dumps({**members, "tools": tools}).decode()

@@ -16,6 +16,7 @@ from auth_server.db.engine import Database, DbSession
 from auth_server.records.api_keys.store import find_key_by_id
 from auth_server.records.call_log.search import CallFilter, CallPlace, find_call, search_calls
 from auth_server.records.call_log.table import LoggedCall
+from auth_server.records.catalogues.names import Apis, keep_own
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.grants.store import find_ended_or_live_grant
 from auth_server.records.ledger.store import find_entries
@@ -267,7 +268,7 @@ async def _find_access(db: DbSession, call: LoggedCall) -> AccessView | None:
             version=grant.version,
             scope=grant.scope,
             tools=tuple(grant.tools),
-            includes_tool=await _includes(db, call, grant.tools),
+            includes_tool=await _includes(db, call, grant.tools, grant.apis),
             data_scope=grant.data_scope,
             expires_at=grant.expires_at,
             ended_at=grant.revoked_at,
@@ -286,7 +287,7 @@ async def _find_access(db: DbSession, call: LoggedCall) -> AccessView | None:
         version=None,
         scope=key.scope,
         tools=tuple(key.tools),
-        includes_tool=await _includes(db, call, key.tools),
+        includes_tool=await _includes(db, call, key.tools, key.apis),
         data_scope=key.data_scope,
         expires_at=key.expires_at,
         ended_at=key.revoked_at,
@@ -294,12 +295,12 @@ async def _find_access(db: DbSession, call: LoggedCall) -> AccessView | None:
     )
 
 
-async def _includes(db: DbSession, call: LoggedCall, tools: Sequence[str]) -> bool:
+async def _includes(db: DbSession, call: LoggedCall, tools: Sequence[str], apis: Apis) -> bool:
     """Return whether the tools of a grant or key, which may be toolsets, include the call's."""
     catalogue = await find_catalogue(db, call.resource)
     if catalogue is None:
         return call.tool in tools
-    return call.tool in catalogue.group_tools().expand(tools)
+    return call.tool in catalogue.group_tools().expand(keep_own(tools, apis, catalogue.taken))
 
 
 async def _view_all(db: DbSession, calls: Sequence[LoggedCall]) -> list[CallView]:

@@ -8,7 +8,12 @@ from sqlalchemy.exc import IntegrityError
 
 from auth_server.db.engine import Database, DbSession
 from auth_server.entitlements.step_up import StepUp, list_within_reach
-from auth_server.records.catalogues.store import find_catalogue, keep_catalogue
+from auth_server.records.catalogues.names import follow_names
+from auth_server.records.catalogues.store import (
+    find_catalogue,
+    find_followed_catalogue,
+    keep_catalogue,
+)
 from auth_server.records.tenants.store import list_tenants
 from auth_server.revocations.revoke import outdate_tokens
 from auth_server.settings import ResourceSettings
@@ -25,6 +30,8 @@ class _Cached:
     document: CatalogueDocument
     """As it is stored, with the renames that hold."""
     toolsets: Toolsets
+    is_followed: bool
+    """Whether this process knows that the names of its tools were followed."""
     written: dict[tuple[frozenset[str], StepUp | None], frozenset[str]] = field(
         default_factory=dict
     )
@@ -54,7 +61,7 @@ class CatalogueCache:
             for resource in resources:
                 document = await find_catalogue(db, resource)
                 if document is not None:
-                    self._learn(document)
+                    self._learn(document, is_followed=False)
 
     async def read(self, resource: ResourceSettings) -> CatalogueDocument:
         """Read the gateway's catalogue, and store it if it is a new version.
@@ -64,27 +71,32 @@ class CatalogueCache:
         """
         document = await self._read(resource, self._now())
         cached = self._cached.get(document.resource)
-        if cached is None or not _is_same(cached.document, document):
+        if cached is None or not cached.is_followed or not _is_same(cached.document, document):
             # A separate transaction, because a page that only reads must not hold the write lock
             # while a gateway is slow to answer.
             try:
                 async with self._database.writing() as db, db.begin():
-                    before = await find_catalogue(db, document.resource)
-                    renamed = prove_renames(document, before) if before is not None else {}
-                    document = document.model_copy(update={"renamed": renamed})
+                    before = await find_followed_catalogue(db, document.resource)
+                    document = _follow(document, before)
                     await keep_catalogue(db, document, now=self._now())
-                    if before is not None and _reads_less(before, document):
-                        await self._outdate_readers(db)
+                    if before is not None:
+                        await self._outdate(db, before, document)
             except IntegrityError:
                 pass  # another process stored it at the same moment
-            self._learn(document)
+            self._learn(document, is_followed=True)
             return document
         return cached.document
 
-    async def _outdate_readers(self, db: DbSession) -> None:
-        # Tokens of tenants that allow reading only may name a tool that changes things now.
+    async def _outdate(
+        self, db: DbSession, before: CatalogueDocument, after: CatalogueDocument
+    ) -> None:
+        # Tokens may name a tool that another API has now, and those of tenants that allow reading
+        # only a tool that changes things now.
+        of_all = any(before.taken.get(name) != apis for name, apis in after.taken.items())
+        if not of_all and not _reads_less(before, after):
+            return
         for tenant in await list_tenants(db):
-            if tenant.read_only:
+            if of_all or tenant.read_only:
                 await outdate_tokens(
                     db, "tenant", tenant.tenant_id, lifetime=self._lifetime, now=self._now()
                 )
@@ -116,8 +128,18 @@ class CatalogueCache:
             cached.written[tools, step_up] = written
         return written
 
-    def _learn(self, document: CatalogueDocument) -> None:
-        self._cached[document.resource] = _Cached(document, document.group_tools())
+    def _learn(self, document: CatalogueDocument, *, is_followed: bool) -> None:
+        toolsets = document.group_tools()
+        self._cached[document.resource] = _Cached(document, toolsets, is_followed)
+
+
+def _follow(document: CatalogueDocument, before: CatalogueDocument | None) -> CatalogueDocument:
+    """Return a gateway's document with what only the catalogue before it tells."""
+    if before is None:
+        return document.model_copy(update={"renamed": {}, "taken": {}, "gone": {}})
+    document = document.model_copy(update={"renamed": prove_renames(document, before)})
+    taken, gone = follow_names(document, before)
+    return document.model_copy(update={"taken": taken, "gone": gone})
 
 
 def _is_same(stored: CatalogueDocument, read: CatalogueDocument) -> bool:

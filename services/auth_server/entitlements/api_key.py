@@ -11,7 +11,8 @@ from auth_server.errors import InvalidGrant
 from auth_server.records.api_keys.store import add_api_key, revoke_api_key
 from auth_server.records.api_keys.table import StoredApiKey
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.catalogues.store import find_catalogue
+from auth_server.records.catalogues.names import keep_own
+from auth_server.records.catalogues.store import find_apis, find_catalogue, find_taken
 from auth_server.records.people.store import find_person
 from auth_server.records.tenant_providers.store import find_provider
 from auth_server.records.tenants.store import find_tenant_membership
@@ -20,6 +21,7 @@ from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret
 from gatepost.allowed_tools import parse_allowed_tools
 from gatepost.api_keys import ApiKey
+from gatepost.catalogue import CatalogueDocument
 from gatepost.data_scope import DataScope, contains, parse_data_scope
 from gatepost.scopes import OFFLINE_ACCESS, format_scope, parse_scope
 
@@ -42,6 +44,8 @@ class NewApiKey:
     expires_at: datetime | None
     provider: str | None = None
     """The customer's own provider that began the person's session, if it is one."""
+    shown: CatalogueDocument | None = None
+    """The catalogue from which the tools were chosen; by default the newest."""
 
 
 async def issue_api_key(
@@ -72,6 +76,7 @@ async def issue_api_key(
         )
     if str(new.data_scope) and not contains(membership.data_scope, new.data_scope):
         raise UnusableApiKey(f"data scope must be within the member's: {membership.data_scope}")
+    shown = new.shown if new.shown is not None else await find_catalogue(db, new.resource)
     row = StoredApiKey(
         key_id=name_api_key(key),
         key_hash=hash_secret(key.text),
@@ -82,6 +87,7 @@ async def issue_api_key(
         resource=new.resource,
         scope=format_scope(new.scopes),
         tools=sorted(parse_allowed_tools(list(new.tools))),
+        apis=await find_apis(db, shown, new.tools) if shown is not None else None,
         data_scope=str(new.data_scope),
         provider=new.provider,
         created_at=now,
@@ -159,7 +165,7 @@ async def resolve_api_key(
         tenant_id=row.tenant_id,
         resource=row.resource,
         scopes=parse_scope(row.scope),
-        tools=frozenset(row.tools),
+        tools=keep_own(row.tools, row.apis, await find_taken(db, row.resource)),
         data_scope=parse_data_scope(row.data_scope),
         rate_limit_tier=membership.rate_limit_tier,
         env="test" if row.env == "test" else "live",

@@ -12,6 +12,7 @@ from auth_server.entitlements.narrow import (
 )
 from auth_server.entitlements.step_up import StepUp
 from auth_server.errors import InvalidGrant
+from auth_server.records.catalogues.names import keep_own
 from auth_server.redemptions.facts import GrantFacts
 from gatepost.data_scope import parse_data_scope
 from gatepost.scopes import expand_scopes, narrow_scopes, parse_scope
@@ -58,7 +59,7 @@ def resolve_entitlement(
         tenant_id=grant.tenant_id,
         resource=resource,
         scopes=narrow_scopes(scopes, parse_scope(grant.scope)),
-        tools=frozenset(grant.tools),
+        tools=keep_own(grant.tools, grant.apis, grant.taken),
         data_scope=parse_data_scope(grant.data_scope),
         rate_limit_tier=grant.membership.rate_limit_tier,
         ends_at=grant.expires_at,

@@ -9,7 +9,8 @@ from auth_server.db.engine import DbSession
 from auth_server.entitlements.entitlement import Entitlement
 from auth_server.entitlements.narrow import Bounds, NothingLeft, NothingReadable, narrow
 from auth_server.errors import InvalidScope, UnauthorizedClient
-from auth_server.records.catalogues.store import find_catalogue
+from auth_server.records.catalogues.names import keep_own
+from auth_server.records.catalogues.store import find_catalogue, find_taken
 from auth_server.records.ceilings.table import Ceiling
 from auth_server.records.people.store import is_person
 from auth_server.records.tenants.store import find_tenant
@@ -38,7 +39,7 @@ async def resolve_service_client(db: DbSession, ceiling: Ceiling, *, now: dateti
         tenant_id=ceiling.tenant_id,
         resource=ceiling.resource,
         scopes=parse_scope(ceiling.scope),
-        tools=frozenset(ceiling.tools),
+        tools=keep_own(ceiling.tools, ceiling.apis, await find_taken(db, ceiling.resource)),
         data_scope=parse_data_scope(ceiling.data_scope),
         rate_limit_tier=tenant.rate_limit_tier,
     )

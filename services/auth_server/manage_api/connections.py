@@ -20,6 +20,7 @@ from auth_server.manage_api.authenticate import ActingPerson, Caller
 from auth_server.pages.consent.page import grant_vouched_for
 from auth_server.pages.picker.offer import kind_of, titles_of_several
 from auth_server.records.call_log.store import usage_of_grants
+from auth_server.records.catalogues.names import held_by
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.clients.store import find_clients
 from auth_server.records.grants.store import find_grant, list_live_grants
@@ -172,7 +173,7 @@ async def narrow_connection(
         raise Refused(
             "data", "names more than a connection can hold; leave kinds out that stay as they are"
         )
-    set_contents(grant, tools, kept, catalogue)
+    await set_contents(db, grant, tools, kept, catalogue)
     await store_contents(
         db,
         grant,
@@ -302,7 +303,7 @@ def _usable(
     """List the tools of a grant that the service has, its scopes cover and the tenant allows."""
     if catalogue is None:
         return []
-    names, held = catalogue.include_renamed(grant.tools), parse_scope(grant.scope)
+    names, held = held_by(catalogue, grant.tools, grant.apis), parse_scope(grant.scope)
     within = {scope for scope in {tool.scope for tool in catalogue.tools} if covers(held, scope)}
     read_only = caller.membership.policy.read_only
     return [

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from auth_server.db.engine import DbSession
 from auth_server.entitlements.entitlement import Entitlement
 from auth_server.entitlements.narrow import Bounds, NothingLeft, narrow
-from auth_server.records.catalogues.store import find_catalogue
+from auth_server.records.catalogues.names import keep_own
+from auth_server.records.catalogues.store import find_catalogue, find_taken
 from auth_server.records.grants.store import list_live_grants
 from auth_server.records.people.store import find_person
 from auth_server.records.tenants.store import find_tenant_membership
@@ -64,7 +65,8 @@ async def resolve_subject(
         addresses = (resource.resource, organisation_address(resource.resource, tenant_id))
         if grant is None or grant.resource not in addresses:
             raise NoSubject("This connection has ended, or belongs to somebody else.")
-        scopes, named = parse_scope(grant.scope), frozenset(grant.tools)
+        scopes = parse_scope(grant.scope)
+        named = keep_own(grant.tools, grant.apis, await find_taken(db, resource.resource))
         data_scope, allowed_at = parse_data_scope(grant.data_scope), grant.approved_at
     elif tools.strip():
         try:

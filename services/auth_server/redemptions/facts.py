@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from auth_server.records.catalogues.names import Apis, Taken
 from auth_server.records.tenants.policy import TenantPolicy
 from gatepost.catalogue import CatalogueDocument
 
@@ -29,6 +30,7 @@ class GrantFacts:
     `provider` is the customer's own provider whose session approved it.
     `membership` is None if the person is no longer a member. `catalogue` is the newest
     version, read only if the tenant's policy needs it: tools may have changed since the consent.
+    `taken` has the names that other APIs took.
     """
 
     grant_id: str
@@ -40,6 +42,8 @@ class GrantFacts:
     scope: str
     asked_scope: str
     tools: tuple[str, ...]
+    apis: Apis
+    taken: Taken
     data_scope: str
     redirect_host: str
     provider: str | None

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from auth_server.db.raw_sql import AtomicUpdate, RawSql, Row, read_json, read_time
+from auth_server.records.catalogues.names import read_taken
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.redemptions.facts import (
     CodeFacts,
@@ -41,10 +42,12 @@ _DEVICE_COLUMNS = _columns(
     "t",
     "family_id grant_id client_id resource scope poll_interval expires_at answered_at redeemed_at",
 )
+# The gateway of an organisation's address; for any other resource a string with #, which none has.
+_GATEWAY = "replace(g.resource || '#', '/o/' || g.tenant_id || '#', '')"
 _GRANT_COLUMNS = {
     **_columns(
         "g",
-        "grant_id version person_id client_id tenant_id resource scope asked_scope tools data_scope "
+        "grant_id version person_id client_id tenant_id resource scope asked_scope tools apis data_scope "
         "redirect_host provider approved_at expires_at",
     ),
     **_columns(
@@ -58,6 +61,7 @@ _GRANT_COLUMNS = {
     "person_enabled": "p.person_id IS NOT NULL",
     "member_data_scope": "CASE WHEN n.tenant_id IS NOT NULL THEN m.data_scope END",
     "catalogue": "CAST(k.document AS TEXT)",
+    "taken": f"(SELECT taken FROM tool_names WHERE resource IN (g.resource, {_GATEWAY}) LIMIT 1)",  # noqa: S608 - of constants
 }
 
 
@@ -78,8 +82,6 @@ _read_refresh_token_row = _reads(_REFRESH_TOKEN_COLUMNS)
 _read_code_row = _reads(_CODE_COLUMNS)
 _read_device_row = _reads(_DEVICE_COLUMNS)
 
-# The gateway of an organisation's address; for any other resource a string with #, which none has.
-_GATEWAY = "replace(g.resource || '#', '/o/' || g.tenant_id || '#', '')"
 _GRANT_JOINS = f"""
 LEFT JOIN grants g ON g.grant_id = t.grant_id AND g.revoked_at IS NULL
 LEFT JOIN clients c ON c.client_id = g.client_id AND c.disabled_at IS NULL
@@ -263,6 +265,8 @@ async def _read_grant(row: Any) -> GrantFacts | None:
         scope=row.scope,
         asked_scope=row.asked_scope,
         tools=tuple(read_json(row.tools)),
+        apis=read_json(row.apis),
+        taken=read_taken(read_json(row.taken)),
         data_scope=row.data_scope,
         redirect_host=row.redirect_host,
         provider=row.provider,

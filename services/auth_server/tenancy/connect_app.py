@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import record
+from auth_server.records.catalogues.names import held_by, note_apis
 from auth_server.records.clients.table import Client
 from auth_server.records.grants.store import find_live_grant, put_grant
 from auth_server.records.grants.table import Grant
@@ -81,9 +82,10 @@ async def propose_grant(
     if choice.ended_at is not None:
         who = "the person" if choice.ended_by == "person" else "the organisation"
         raise NotConnected(f"{who} ended this connection, and has to allow it again")
-    ceiling_tools = catalogue.include_renamed(ceiling.tools)
+    ceiling_tools = held_by(catalogue, ceiling.tools, ceiling.apis)
     offered = frozenset(tool.name for tool in catalogue.tools) & ceiling_tools
     choice.ceiling_tools, choice.ceiling_data_scope = sorted(offered), ceiling.data_scope
+    choice.ceiling_apis = note_apis(catalogue, offered, catalogue)
     choice.groups = None if asserted.groups is None else sorted(asserted.groups)
     # Kept under the present name, because the gateway forgets former ones.
     choice.declined = sorted(catalogue.follow_renamed(choice.declined))
@@ -102,6 +104,7 @@ async def propose_grant(
         scope=format_scope({tool.scope for tool in catalogue.tools if tool.name in tools}),
         asked_scope=format_scope(requestable),
         tools=sorted(tools),
+        apis=note_apis(catalogue, tools, catalogue),
         data_scope=str(data_scope),
         redirect_host="",
         provider=asserted.provider,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.catalogues.store import find_apis
 from auth_server.records.grants.table import Grant
 from auth_server.records.refresh_tokens.store import widen_families
 from auth_server.revocations.revoke import outdate_grant
@@ -47,7 +48,8 @@ def what_it_holds(grant: Grant) -> frozenset[tuple[str, str]]:
     Data is compared as a whole: fewer entries of a kind restrict it further, but none lift it.
     """
     scopes = {("scope", scope) for scope in parse_scope(grant.scope)}
-    tools = {("tool", tool) for tool in grant.tools}
+    apis = grant.apis or {}
+    tools = {(f"tool of {apis[tool]}" if tool in apis else "tool", tool) for tool in grant.tools}
     return frozenset(scopes | tools | {("data", grant.data_scope)})
 
 
@@ -59,14 +61,26 @@ class Offered:
     data: Mapping[str, frozenset[str]]
 
 
-def set_contents(
-    grant: Grant, tools: Collection[str], data_scope: DataScope, catalogue: CatalogueDocument
+async def set_contents(
+    db: DbSession,
+    grant: Grant,
+    tools: Collection[str],
+    data_scope: DataScope,
+    catalogue: CatalogueDocument,
 ) -> frozenset[str]:
-    """Set the tools, their scopes and the data; return the scopes that the app has never requested."""
+    """Set the tools, their scopes and the data; return the scopes that the app has never requested.
+
+    Args:
+        db: the open transaction.
+        grant: the grant, locked.
+        tools: the names of the tools.
+        data_scope: the data.
+        catalogue: the one from which the tools were chosen.
+    """
     needed = {tool.scope for tool in catalogue.tools if tool.name in tools}
     asked, held = parse_scope(grant.asked_scope), parse_scope(grant.scope)
     grant.scope = format_scope(needed | (held & BESIDE_RESOURCES))
-    grant.tools = sorted(tools)
+    grant.tools, grant.apis = sorted(tools), await find_apis(db, catalogue, tools)
     grant.data_scope = str(data_scope)
     return frozenset(scope for scope in needed - held if not covers(asked, scope))
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import record
+from auth_server.records.catalogues.names import held_by
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.directory.groups import list_known_names, list_names_of_people
 from auth_server.records.grants.store import list_live_grants
@@ -126,7 +127,7 @@ async def _narrow(
     tools = frozenset[str]()
     if ceiling is not None:
         catalogue = await find_catalogue(db, grant.resource)
-        tools = _keep_within(grant.tools, ceiling.tools, catalogue)
+        tools = _keep_within(grant, ceiling, catalogue)
     data = (
         narrow_data_scope(parse_data_scope(ceiling.data_scope), parse_data_scope(grant.data_scope))
         if ceiling is not None
@@ -145,12 +146,14 @@ async def _narrow(
 
 
 def _keep_within(
-    tools: Collection[str], most: Collection[str], catalogue: CatalogueDocument | None
+    grant: Grant, ceiling: AppCeiling, catalogue: CatalogueDocument | None
 ) -> frozenset[str]:
-    """Return the tools that are among others, of which either may have a former name."""
+    """Return the tools of a grant that a ceiling allows, of which either may have a former name."""
     if catalogue is None:
-        return frozenset(tools).intersection(most)
-    within = catalogue.include_renamed(most)
+        return frozenset(grant.tools).intersection(ceiling.tools)
+    within = held_by(catalogue, ceiling.tools, ceiling.apis)
     return frozenset(
-        name for name in tools if not within.isdisjoint(catalogue.include_renamed([name]))
+        name
+        for name in grant.tools
+        if not within.isdisjoint(held_by(catalogue, [name], grant.apis))
     )

@@ -7,11 +7,12 @@ next assertion of the provider does not undo that.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from auth_server.client_documents.url import UnusableClientUrl, looks_like_url, require_client_url
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.catalogues.names import note_apis
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.clients.store import find_client
 from auth_server.records.grants.store import list_live_grants
@@ -106,10 +107,7 @@ async def set_tenant_app(
         client_id=client_id,
         resource=resource,
         provider=own.provider,
-        ceilings=[
-            {"group": one.group, "tools": sorted(one.tools), "data_scope": one.data_scope}
-            for one in read
-        ],
+        ceilings=[_write_ceiling(one) for one in read],
         changed_at=now,
     )
     if known is not None and known.ceilings == app.ceilings and known.provider == own.provider:
@@ -303,7 +301,13 @@ def _require_ceiling(one: AppCeiling, catalogue: CatalogueDocument) -> AppCeilin
         raise ChangeRefused("Name at least one tool for each group.")
     if len(str(data_scope)) > 4096:
         raise ChangeRefused("A data scope has at most 4096 characters.")
-    return AppCeiling(group, tools, str(data_scope))
+    apis = note_apis(catalogue, tools, catalogue)
+    return AppCeiling(group, tools, str(data_scope), apis)
+
+
+def _write_ceiling(one: AppCeiling) -> dict[str, Any]:
+    written = {"group": one.group, "tools": sorted(one.tools), "data_scope": one.data_scope}
+    return {**written, "apis": dict(one.apis)} if one.apis else written
 
 
 async def _lock_choice_of(db: DbSession, grant: Grant) -> AppChoice | None:

@@ -9,6 +9,8 @@ from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.operator import ActingOperator
 from auth_server.administration.tenancy.require import require_tenant
 from auth_server.db.engine import DbSession
+from auth_server.records.catalogues.names import keep_own
+from auth_server.records.catalogues.store import find_taken
 from auth_server.records.clients.store import list_client_names
 from auth_server.records.tenant_apps.store import list_tenant_apps
 from auth_server.records.tenant_apps.table import AppCeiling, read_ceilings
@@ -73,6 +75,7 @@ async def read_tenant_apps(
     await require_tenant(db, tenant_id)
     apps = await list_tenant_apps(db, tenant_id)
     names = await list_client_names(db, {app.client_id for app in apps})
+    taken = {app.resource: await find_taken(db, app.resource) for app in apps}
     return [
         TenantAppView(
             client_id=app.client_id,
@@ -80,7 +83,12 @@ async def read_tenant_apps(
             resource=app.resource,
             provider=app.provider,
             ceilings=tuple(
-                Ceiling(group=one.group, tools=tuple(sorted(one.tools)), data_scope=one.data_scope)
+                Ceiling(
+                    group=one.group,
+                    # Without what another API took, which is not to be allowed by storing this again.
+                    tools=tuple(sorted(keep_own(one.tools, one.apis, taken[app.resource]))),
+                    data_scope=one.data_scope,
+                )
                 for one in read_ceilings(app)
             ),
             changed_at=app.changed_at,

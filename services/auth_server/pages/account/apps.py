@@ -22,6 +22,7 @@ from auth_server.pages.picker.offer import kind_of, offer_tools
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.pages.sign_in.own_provider import lead_to_own_provider
 from auth_server.records.call_log.store import Usage, usage_of_actors, usage_of_grants
+from auth_server.records.catalogues.names import held_by
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.clients.store import find_client
 from auth_server.records.delegations.table import Delegation
@@ -184,7 +185,7 @@ async def change_app(
     except NothingChosen as kind:
         return await page.show(choice, nothing_chosen=str(kind))
     held = what_it_holds(grant)
-    added = set_contents(grant, choice.tools, data_scope, question.catalogue)
+    added = await set_contents(db, grant, choice.tools, data_scope, question.catalogue)
     grant.catalogue_hash = question.catalogue.hash
     # Of what the organisation connected, the ceiling is the most, whoever chooses within it.
     if not grant.by_tenant and not what_it_holds(grant) <= held:
@@ -332,15 +333,15 @@ async def _ask(
     address = settings.find_address(grant.resource)
     requestable = address.entry.scopes if address is not None else ()
     linked = {t.name for t in most.tools if t.name == wanted and covers(requestable, t.scope)}
+    held = held_by(catalogue, grant.tools, grant.apis)
     offer = await offer_tools(
         most,
         parse_scope(grant.asked_scope),
         membership.policy,
-        also=linked.union(catalogue.include_renamed(grant.tools)),
+        also=linked | held,
     )
     data = offer_data(ceiling, parse_data_scope(grant.data_scope))
     lasts = grant.expires_at - grant.approved_at
-    held = catalogue.include_renamed(grant.tools)
     current = Choice(offer.names & held, data.suggested, lasts)
     return Question(catalogue, offer, data, (lasts,), None, current)
 
@@ -355,8 +356,10 @@ async def _ceiling_of(
         client_id=grant.client_id,
         resource=grant.resource,
     )
-    most = choice.ceiling_tools if choice is not None else grant.tools
-    allowed = catalogue.include_renamed(most)
+    if choice is not None:
+        allowed = held_by(catalogue, choice.ceiling_tools, choice.ceiling_apis)
+    else:
+        allowed = held_by(catalogue, grant.tools, grant.apis)
     data = parse_data_scope(choice.ceiling_data_scope if choice is not None else grant.data_scope)
     tools = tuple(tool for tool in catalogue.tools if tool.name in allowed)
     return catalogue.model_copy(update={"tools": tools}), narrow_data_scope(held, data) or data
@@ -419,7 +422,7 @@ async def _describe(
             for tool in (catalogue.tools if catalogue is not None else ())
             if tool.read_only or not policy.read_only
         ]
-        held = catalogue.include_renamed(grant.tools) if catalogue is not None else ()
+        held = held_by(catalogue, grant.tools, grant.apis) if catalogue is not None else ()
         found.append(
             Connection(
                 grant=grant,

@@ -147,6 +147,7 @@ async def create(
             data_scope=question.read_data(choice),
             expires_at=created_at + choice.lasts,
             provider=account.signed_in.own_provider,
+            shown=catalogue,
         )
         row = await issue_api_key(db, key, wanted, now=created_at)
     except NothingChosen:

@@ -18,6 +18,7 @@ from auth_server.records.authentications.store import add_authentication
 from auth_server.records.authentications.table import Authentication
 from auth_server.records.authorization_codes.store import add_code
 from auth_server.records.authorization_codes.table import AuthorizationCode
+from auth_server.records.catalogues.store import find_apis
 from auth_server.records.clients import redirect_uris
 from auth_server.records.device_authorizations.store import answer_device_authorization
 from auth_server.records.grants.store import put_grant
@@ -81,6 +82,7 @@ class Approval:
                 scope=format_scope(scope | beside | had_beside),
                 asked_scope=format_scope(asked | beside | asked_before),
                 tools=sorted(tools),
+                apis=await find_apis(db, catalogue, tools),
                 data_scope=str(data_scope),
                 redirect_host=redirect_uris.redirect_host(
                     pending.authorization_request.redirect_uri

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from auth_server.records.catalogues.names import held_by
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.rendering.translation import translatable
@@ -151,18 +152,26 @@ def make_offer(
     beyond = [tool for tool in others if tool.name in also]
     asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
     within_before = _covered(allowed, asked_before)
-    had = catalogue.include_renamed(before.tools) if before is not None else frozenset()
+    had = held_by(catalogue, before.tools, before.apis) if before is not None else frozenset()
     titles = titles_of_several(catalogue)
     seen = {
         (catalogue.renamed.get(name, name), *judged)
         for name, *judged in map(_judged, shown_before.tools if shown_before is not None else ())
     }
+    alike = {judged[:3] for judged in seen}
+
+    def was_shown(tool: ToolSummary) -> bool:
+        *judged, api = _judged(tool)
+        if api and (*judged, api) in seen:
+            return True
+        # The page of a gateway with one API names none.
+        names_none = not api or (*judged, "") in seen
+        return names_none and tuple(judged) in alike and tool.name not in catalogue.taken
+
     decided = {
         tool.name
         for tool in (allowed if seen else ())
-        if (tool.scope in within_before or tool.name in had)
-        # A page from before the gateway had several APIs names none.
-        and not seen.isdisjoint((_judged(tool), (*_judged(tool)[:3], "")))
+        if (tool.scope in within_before or tool.name in had) and was_shown(tool)
     }
     about_lasting_effects = all(
         tool.destructive for tool in reached if tool.scope not in within_before

@@ -25,6 +25,8 @@ class StoredApiKey(SQLModel, table=True):
     resource: str = Field(max_length=512)
     scope: str = Field(max_length=2048)
     tools: list[str] = Field(sa_type=Json)
+    apis: dict[str, str] | None = Field(default=None, sa_type=Json)
+    """`Apis` of the tools."""
     data_scope: str = Field(default="", max_length=4096)
     provider: str | None = Field(default=None, max_length=32)
     """The customer's own provider that began the session in which it was made; None for all others."""

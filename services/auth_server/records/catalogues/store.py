@@ -1,15 +1,17 @@
 """The only SQL on catalogues."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Text, cast, literal
+from sqlalchemy import select as sa_select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
 from auth_server.db.engine import REMEMBERED, DbSession
-from auth_server.records.catalogues.table import CatalogueVersion
+from auth_server.records.catalogues.names import Taken, note_apis, read_taken
+from auth_server.records.catalogues.table import CatalogueVersion, ToolNames
 from gatepost.catalogue import CatalogueDocument, format_catalogue, parse_catalogue
 from gatepost.network.organisation_address import resources_of_address
 
@@ -17,7 +19,7 @@ _MOST_REMEMBERED = 8
 
 
 async def keep_catalogue(db: DbSession, document: CatalogueDocument, *, now: datetime) -> None:
-    """Store a version of a catalogue and mark it as the latest one seen.
+    """Store a version of a catalogue and mark it as the latest one seen, with its `taken` and `gone`.
 
     A version that is stored already takes over what a newer gateway tells about it.
     """
@@ -32,8 +34,41 @@ async def keep_catalogue(db: DbSession, document: CatalogueDocument, *, now: dat
             index_elements=["resource", "hash"], set_={"seen_at": now, "document": stored}
         )
     )
+    names = {"hash": document.hash, "taken": dict(document.taken), "gone": dict(document.gone)}
+    await db.execute(
+        insert(ToolNames)
+        .values(resource=document.resource, **names)
+        .on_conflict_do_update(index_elements=["resource"], set_=names)
+    )
     remembered: dict[tuple[str, str], CatalogueDocument] = db.info[REMEMBERED]
     remembered.pop((document.resource, document.hash), None)
+
+
+async def find_followed_catalogue(db: DbSession, resource: str) -> CatalogueDocument | None:
+    """Look up the version whose names of tools were followed last, and lock them.
+
+    It is not the latest one if a former release stored that.
+    """
+    query = select(ToolNames.hash).where(col(ToolNames.resource) == resource).with_for_update()
+    followed = (await db.execute(query)).scalar_one_or_none()
+    found = await find_catalogue(db, resource, version=followed)
+    return found if found is not None else await find_catalogue(db, resource)
+
+
+async def find_taken(db: DbSession, resource: str) -> Taken:
+    """Look up the names of tools that another API had first."""
+    query = select(ToolNames.taken).where(
+        col(ToolNames.resource).in_(resources_of_address(resource))
+    )
+    return read_taken((await db.execute(query.limit(1))).scalar_one_or_none())
+
+
+async def find_apis(
+    db: DbSession, shown: CatalogueDocument, names: Iterable[str]
+) -> dict[str, str] | None:
+    """Return what to store beside names that somebody grants who saw this catalogue (`note_apis`)."""
+    latest = await find_catalogue(db, shown.resource)
+    return note_apis(shown, names, latest if latest is not None else shown)
 
 
 async def find_catalogue(
@@ -41,13 +76,22 @@ async def find_catalogue(
 ) -> CatalogueDocument | None:
     """Look up a stored version by its hash, or the latest one seen if no hash is given.
 
+    `taken` and `gone` are those of the version that was followed last.
+
     The resource may be an organisation's address at the gateway.
 
     A version never changes, so the process remembers the last few: reading thousands of tools takes
     long.
     """
-    query = select(col(CatalogueVersion.resource), col(CatalogueVersion.hash)).where(
-        col(CatalogueVersion.resource).in_(resources_of_address(resource))
+    query = (
+        sa_select(
+            col(CatalogueVersion.resource),
+            col(CatalogueVersion.hash),
+            col(ToolNames.taken),
+            col(ToolNames.gone),
+        )
+        .outerjoin(ToolNames, col(ToolNames.resource) == col(CatalogueVersion.resource))
+        .where(col(CatalogueVersion.resource).in_(resources_of_address(resource)))
     )
     if version is not None:
         query = query.where(col(CatalogueVersion.hash) == version)
@@ -61,7 +105,9 @@ async def find_catalogue(
     remembered[key] = document
     if len(remembered) > _MOST_REMEMBERED:
         del remembered[next(iter(remembered))]
-    return document
+    if not found[2] and not found[3]:
+        return document
+    return document.model_copy(update={"taken": read_taken(found[2]), "gone": found[3]})
 
 
 async def list_known_resources(db: DbSession, among: Collection[str]) -> list[str]:

@@ -22,6 +22,8 @@ class Ceiling(SQLModel, table=True):
     tenant_id: str = Field(max_length=255, foreign_key="tenants.tenant_id", ondelete="CASCADE")
     scope: str = Field(max_length=2048)
     tools: list[str] = Field(sa_type=Json)
+    apis: dict[str, str] | None = Field(default=None, sa_type=Json)
+    """`Apis` of the tools."""
     data_scope: str = Field(default="", max_length=4096)
     version: int = Field(default=1)
     updated_at: datetime = Field(sa_type=UtcDateTime)

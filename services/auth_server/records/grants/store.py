@@ -91,6 +91,7 @@ async def put_grant(db: DbSession, grant: Grant) -> Grant:
     live.scope = grant.scope
     live.asked_scope = grant.asked_scope
     live.tools = grant.tools
+    live.apis = grant.apis
     live.data_scope = grant.data_scope
     live.redirect_host = grant.redirect_host
     live.client_snapshot = grant.client_snapshot

@@ -44,6 +44,8 @@ class Grant(SQLModel, table=True):
     scope: str = Field(max_length=2048)
     asked_scope: str = Field(max_length=2048)
     tools: list[str] = Field(sa_type=Json)
+    apis: dict[str, str] | None = Field(default=None, sa_type=Json)
+    """`Apis` of the tools."""
     data_scope: str = Field(default="", max_length=4096)
     redirect_host: str = Field(max_length=2048)
     client_snapshot: dict[str, Any] = Field(sa_type=Json)

@@ -1,6 +1,6 @@
 """The tables of tenants' apps and of members' choices about them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ class AppCeiling:
     group: str
     tools: frozenset[str]
     data_scope: str
+    apis: Mapping[str, str] | None = None
+    """`Apis` of the tools."""
 
 
 class TenantApp(SQLModel, table=True):
@@ -76,6 +78,7 @@ class AppChoice(SQLModel, table=True):
     resource: str = Field(primary_key=True, max_length=512)
     client_name: str = Field(max_length=120)
     ceiling_tools: list[str] = Field(sa_type=Json)
+    ceiling_apis: dict[str, str] | None = Field(default=None, sa_type=Json)
     ceiling_data_scope: str = Field(default="", max_length=4096)
     declined: list[str] = Field(default_factory=list, sa_type=Json)
     data_scope: str = Field(default="", max_length=4096)
@@ -88,5 +91,6 @@ class AppChoice(SQLModel, table=True):
 def read_ceilings(app: TenantApp) -> list[AppCeiling]:
     """Read the stored list of ceilings."""
     return [
-        AppCeiling(one["group"], frozenset(one["tools"]), one["data_scope"]) for one in app.ceilings
+        AppCeiling(one["group"], frozenset(one["tools"]), one["data_scope"], one.get("apis"))
+        for one in app.ceilings
     ]

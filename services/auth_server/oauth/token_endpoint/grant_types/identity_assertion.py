@@ -202,6 +202,8 @@ def _facts(
         scope=grant.scope,
         asked_scope=grant.asked_scope,
         tools=tuple(grant.tools),
+        apis=grant.apis,
+        taken=catalogue.taken,
         data_scope=grant.data_scope,
         redirect_host=grant.redirect_host,
         provider=grant.provider,

@@ -12,6 +12,7 @@ from auth_server.pages.account.admin import PAGE as ORGANISATION
 from auth_server.pages.account.admin import Admin, posted_admin, require_admin
 from auth_server.pages.account.frame import Accounts
 from auth_server.pages.picker.offer import kind_of
+from auth_server.records.catalogues.names import keep_own
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.clients.store import list_client_names
 from auth_server.records.people.store import find_people
@@ -176,10 +177,13 @@ def _read_ceiling(line: Line, catalogue: CatalogueDocument | None) -> AppCeiling
 
 def _show_line(ceiling: AppCeiling, catalogue: CatalogueDocument | None) -> Line:
     tools = catalogue.tools if catalogue is not None else ()
+    # Saving the form again must not allow what another API took.
+    taken = catalogue.taken if catalogue is not None else {}
+    own = keep_own(ceiling.tools, ceiling.apis, taken)
     for key, _, kinds in ACCESS:
-        if ceiling.tools and ceiling.tools == {t.name for t in tools if kind_of(t) in kinds}:
+        if own and own == {t.name for t in tools if kind_of(t) in kinds}:
             return Line(ceiling.group, key, "", ceiling.data_scope)
-    return Line(ceiling.group, "named", " ".join(sorted(ceiling.tools)), ceiling.data_scope)
+    return Line(ceiling.group, "named", " ".join(sorted(own)), ceiling.data_scope)
 
 
 def _show(
