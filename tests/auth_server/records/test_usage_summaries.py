@@ -310,6 +310,27 @@ async def test_days_that_an_older_version_left_out_are_added_up_again(used: Auth
         assert await read_days(db) == before
 
 
+@pytest.mark.anyio
+@pytest.mark.both_databases
+@pytest.mark.parametrize("kind", ["api", "api_tool", "api_person"])
+async def test_days_whose_apis_are_wrong_are_added_up_again(used: AuthServer, kind: str) -> None:
+    await write(used, sub="usr_" + "x" * 900, api="orbit")
+    database = used.opened.database
+    async with database.writing() as db, db.begin():
+        before = await read_days(db)
+        await db.execute(delete(UsageDay).where(col(UsageDay.kind) == kind))
+
+    async with database.writing() as db, db.begin():
+        wrong = await find_wrong_days(db, since=MONTH.since, until=MONTH.until)
+        for day in wrong:
+            await rebuild_day(db, day)
+
+    assert [day.day for day in wrong] == [10, 11]
+    async with database.reading() as db:
+        assert await find_wrong_days(db, since=MONTH.since, until=MONTH.until) == []
+        assert await read_days(db) == before
+
+
 async def read_days(db: DbSession) -> list[dict[str, Any]]:
     """Read the whole table, in the order of its key."""
     rows = (await db.execute(select(UsageDay))).scalars().all()
