@@ -66,6 +66,13 @@ async def test_the_limit_of_an_api_is_each_tenants_own_a404(tmp_path: Path) -> N
         assert await statuses(world, "billing_list", 1, token=globex) == [200]
 
 
+async def test_two_limited_apis_count_apart_a404(tmp_path: Path) -> None:
+    settings = two_apis(tmp_path, billing={"per_minute": 3}, orbit={"per_minute": 2})
+    async with a_world(tmp_path, **settings) as world:
+        assert await statuses(world, "billing_list", 4) == [200] * 3 + [429]
+        assert await statuses(world, "orbit_list", 3) == [200, 200, 429]
+
+
 @BOTH
 async def test_the_refusal_names_the_api_and_the_wait(tmp_path: Path, era: str) -> None:
     async with a_world(tmp_path, **limited(tmp_path)) as world:
