@@ -211,7 +211,7 @@ class Tool:
         """The most calls to its API that one call of the tool makes, without retries."""
         if self.composite is None:
             return 1
-        return sum(call.most for call in self.composite.calls)
+        return sum(self.composite.times.values())
 
     @property
     def target(self) -> str:

@@ -19,6 +19,11 @@ class ApiRate(NamedTuple):
     per_minute: int
     bucket: Bucket
 
+    @property
+    def allowed(self) -> str:
+        """The rate in words."""
+        return f"{count(self.per_minute, 'call')} a minute to {self.title}"
+
     @classmethod
     def of(cls, name: str, title: str, per_minute: int) -> Self:
         """Spread calls a minute evenly, up to as many at once after a pause."""
@@ -33,14 +38,13 @@ class ApiRate(NamedTuple):
         return Bucket(name, interval * calls, max(burst // calls, 1))
 
     def refuse(
-        self, conversation: Conversation, seconds: float, *, tool: str = "", calls: int = 1
+        self, conversation: Conversation, seconds: float, *, tool: str, calls: int
     ) -> RateLimited:
         """Tell the client of the limit, and return the refusal to raise."""
         state = describe_full("api", self.per_minute, seconds)
         conversation.note_limits([state], state.resets)
         weight = f", and one of {tool} counts as {calls}" if calls > 1 else ""
-        allowed = f"{count(self.per_minute, 'call')} a minute to {self.title}{weight}"
-        return RateLimited(f"Your organisation may make {allowed}.", seconds)
+        return RateLimited(f"Your organisation may make {self.allowed}{weight}.", seconds)
 
 
 def api_rates(catalogue: Catalogue, per_minute: Mapping[str, int]) -> dict[str, ApiRate]:

@@ -106,12 +106,11 @@ class FollowJobs:
         self.wait = wait
         self._catalogue = catalogue
         self._limits = limits
-        self._rates = api_rates(catalogue, limits.apis)
         self._recording = recording
         self._now = now
         steps: tuple[Step, ...] = (
             bind_claims,
-            limit_questions(limits),
+            limit_questions(limits, api_rates(catalogue, limits.apis)),
             limit_concurrency(limits.running),
             guard_upstream(guards, now),
             call_upstream(upstreams),
@@ -149,21 +148,13 @@ class FollowJobs:
         """Whether the caller's connection has been revoked since the request was verified."""
         return self._limits.is_revoked(caller)
 
-    async def count(
-        self, caller: AccessClaims, conversation: Conversation, tool: Tool | None
-    ) -> None:
-        """Count a question against the rate of the caller's tenant, and of the API; it costs no units.
-
-        Args:
-            caller: who asks.
-            conversation: hears of a limit.
-            tool: the tool that started the job; None if the caller has no such job.
+    async def count(self, caller: AccessClaims, conversation: Conversation) -> None:
+        """Count a question against the rate of the caller's tenant; it costs no units.
 
         Raises:
             RateLimited: the tenant asks too often.
         """
-        rate = None if tool is None else self._rates.get(tool.api)
-        await count_against_rate(self._limits, caller, conversation, rate)
+        await count_against_rate(self._limits, caller, conversation)
 
     async def look(self, about: JobCall, *, record: bool = True) -> JobView:
         """Ask for a job's state, and for its result once it has completed.

@@ -123,10 +123,10 @@ async def _open(server: Server, incoming: Incoming) -> tuple[JobCall, _Lives]:
     if not isinstance(task_id, str):
         raise RpcError(INVALID_PARAMS, "params.taskId must be a string")
     caller = incoming.caller
+    # Counted first, so that guessing costs as much as asking.
+    await server.jobs.count(caller, incoming.conversation)
     state = server.sealer.decrypt(_PURPOSE, task_id) if len(task_id) <= _LONGEST else None
     found = None if state is None else _find(server, caller, state)
-    # Counted in any case, so that guessing costs as much as asking.
-    await server.jobs.count(caller, incoming.conversation, None if found is None else found[0])
     if state is None or found is None:
         raise RpcError(INVALID_PARAMS, "Task not found")
     about = JobCall(

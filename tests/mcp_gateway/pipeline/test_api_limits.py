@@ -139,9 +139,26 @@ async def test_questions_about_a_task_count_against_its_api_a405(tmp_path: Path)
         params = {"name": "billing_pay", "arguments": {}}
         started = await client.send("tools/call", params, allowed_tools=ALL)
         task = {"taskId": started.json()["result"]["taskId"]}
-        answers = [await client.send("tasks/get", task, allowed_tools=ALL) for _ in range(3)]
-        assert [one.status_code for one in answers] == [200, 200, 429]
-        assert "may make 3 calls a minute to Billing." in answers[-1].text
+        for sent in (2, 3, 3):
+            seen = await client.get(task["taskId"], allowed_tools=ALL)
+            assert (seen["status"], len(world.api.requests)) == ("working", sent)
+        assert "may make 3 calls a minute to Billing. Nothing was sent." in seen["statusMessage"]
+        assert await statuses(world, "billing_get", 1, arguments={"id": "1"}) == [429]
+        world.clock.advance(seconds=20)
+        seen = await client.get(task["taskId"], allowed_tools=ALL)
+        assert (seen["status"], len(world.api.requests)) == ("working", 4)
+
+
+async def test_questions_that_the_gateway_asks_while_a_client_waits_count_too_a405(
+    tmp_path: Path,
+) -> None:
+    async with a_world(tmp_path, **limited(tmp_path, JOBS)) as world:
+        world.api.answer = JobsApi()
+        answer = await ask(world, "billing_pay")
+        assert "still working" in answer.text
+        # Three at once and then one in 20 seconds, although the job is looked at more often.
+        assert len(world.api.requests) == 4
+        assert len(world.waits) > 4
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "many", 10_000_001])

@@ -3,7 +3,6 @@
 from gatepost.claims import AccessClaims
 from mcp_gateway.limits.call_limits import CallLimits, plan_bucket
 from mcp_gateway.limits.states import count, describe_full
-from mcp_gateway.pipeline.api_rate import ApiRate
 from mcp_gateway.pipeline.call import Next, RateLimited, Step, ToolCall, ToolResult
 from mcp_gateway.pipeline.conversation import CallRefused, Conversation, InputRequired
 
@@ -38,22 +37,16 @@ def limit_refused_calls(limits: CallLimits) -> Step:
 
 
 async def count_against_rate(
-    limits: CallLimits,
-    caller: AccessClaims,
-    conversation: Conversation,
-    rate: ApiRate | None = None,
+    limits: CallLimits, caller: AccessClaims, conversation: Conversation
 ) -> None:
-    """Count something that costs no units against the rate of the caller's tenant, and that of an API.
+    """Count something that costs no units against the rate of the caller's tenant.
 
     Raises:
         RateLimited: the tenant calls too often.
     """
     plan, _ = limits.plans.of(caller)
-    buckets = (plan_bucket(plan),) if rate is None else (plan_bucket(plan), rate.bucket)
-    full = await limits.counts.take(caller.tenant_id, buckets)
+    full = await limits.counts.take(caller.tenant_id, (plan_bucket(plan),))
     if full is not None:
-        if rate is not None and full.bucket == rate.bucket.name:
-            raise rate.refuse(conversation, full.seconds)
         state = describe_full("minute", plan.per_minute, full.seconds)
         conversation.note_limits([state], state.resets)
         why = f"Your organisation may make {count(plan.per_minute, 'call')} a minute."
