@@ -124,6 +124,7 @@ def test_a_command_of_a_part_that_is_not_installed_says_what_to_install(
         ("connect foo", "URL"),
         ("connect mcp.example.com/mcp", "URL"),
         ("call list_tasks --at foo", "--at"),
+        ("listen orbit://tasks/1 --at foo", "--at"),
         ("install claude foo", "URL"),
         ("doctor foo", "ISSUER"),
         ("doctor https://auth.example.com --resource http://", "--resource"),
@@ -141,7 +142,9 @@ def test_what_is_no_url_is_a_wrong_argument_which_is_named(words: str, named: st
     assert "is not an http or https URL, such as https://mcp.example.com/mcp" in ended.stderr
 
 
-@pytest.mark.parametrize("words", ["connect", "call list_tasks --at", "install cursor", "smoke"])
+@pytest.mark.parametrize(
+    "words", ["connect", "call list_tasks --at", "listen --at", "install cursor", "smoke"]
+)
 def test_no_token_goes_to_a_gateway_that_others_could_read_on_the_way(words: str) -> None:
     ended = CliRunner().invoke(main, [*words.split(), "http://mcp.example.com/mcp"])
     assert (ended.exit_code, ended.stdout) == (2, "")
