@@ -21,7 +21,7 @@ class Conversation(Protocol):
         ...
 
     async def progress(self, done: float, total: int, message: str) -> None:
-        """Report progress, if the client asked for it; `done` must increase with each report."""
+        """Report progress, if the client asked for it and `done` is more than in every report before."""
         ...
 
     async def log(self, level: Level, text: str) -> None:

@@ -1,6 +1,5 @@
 """The machine-readable documents: `server.json`, the server card, the AI catalog and the tool list."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
@@ -51,7 +50,7 @@ def write_catalog(submission: Submission) -> Json:
 def write_tools(submission: Submission) -> list[Json]:
     """Return every tool as `tools/list` answers it, with a reason for each annotation."""
     return [
-        {**publish_tool(tool), "reasons": dict(_reasons(submission, name))}
+        {**publish_tool(tool), "reasons": dict(justify(submission, name))}
         for name, tool in submission.catalogue.tools.items()
     ]
 
@@ -119,13 +118,8 @@ def _remotes(submission: Submission) -> list[Json]:
     return remotes
 
 
-def _reasons(submission: Submission, name: str) -> Mapping[str, str]:
-    tool = submission.catalogue.tools[name]
-    return justify(tool, submission.catalogue.name, submission.listing.reasons.get(name))
-
-
 def _openai_tool(submission: Submission, name: str) -> Json:
-    tool, reasons = submission.catalogue.tools[name], _reasons(submission, name)
+    tool, reasons = submission.catalogue.tools[name], justify(submission, name)
     return {
         "annotations": {
             "readOnlyHint": tool.read_only,

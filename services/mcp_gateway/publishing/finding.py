@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mcp_gateway.apis.api import Api
 from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.directories.approved import Approval
 from mcp_gateway.manifest.load import Manifest
 from mcp_gateway.publishing.listing import Listing
@@ -47,13 +48,18 @@ class Submission:
         """Name a place in the listing."""
         return f"{self.file.name}: {key}"
 
+    def own_name(self, tool: Tool) -> str:
+        """Return the name that a tool has in its manifest."""
+        prefixes = [api.prefix for api in self.apis if api.name and api.name == tool.api]
+        return tool.name.removeprefix(prefixes[0]) if prefixes else tool.name
+
     def entry(self, tool: str, key: str) -> str:
         """Name a place in the manifest of a tool's API, where it has its name without a prefix."""
         known = self.catalogue.tools.get(tool)
         for api in self.apis:
             if known is not None and api.name and api.name == known.api:
-                own = tool.removeprefix(api.prefix)
-                return f"apis.{api.name}: {api.manifest.name}: tools.{own}.{key}"
+                place = f"tools.{self.own_name(known)}.{key}"
+                return f"apis.{api.name}: {api.manifest.name}: {place}"
         return f"{self.manifest.path.name}: tools.{tool}.{key}"
 
     @property

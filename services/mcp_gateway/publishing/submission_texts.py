@@ -89,7 +89,7 @@ def _account(submission: Submission) -> Iterator[str]:
 
 def _hints(submission: Submission) -> Iterator[str]:
     for name, tool in submission.catalogue.tools.items():
-        said = justify(tool, submission.catalogue.name, submission.listing.reasons.get(name))
+        said = justify(submission, name)
         for hint in HINTS:
             value = "yes" if getattr(tool, hint) else "no"
             reason = _cell(said[hint]) or "**missing**"

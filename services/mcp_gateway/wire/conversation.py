@@ -74,6 +74,7 @@ class _Telling:
         self._sink = sink
         self._token = token
         self._least = None if level is None else LEVELS[level]
+        self._done = -1.0
         self.limits: HeaderLines = ()
         """The headers about limits for the answer."""
 
@@ -82,8 +83,9 @@ class _Telling:
         self.limits = limit_headers(states, retry_after)
 
     async def progress(self, done: float, total: int, message: str) -> None:
-        """Send `notifications/progress` (MCP progress), if the client gave a token."""
-        if self._sink is not None and self._token is not None:
+        """Send `notifications/progress` (MCP progress), if the client gave a token and it increases."""
+        if self._sink is not None and self._token is not None and done > self._done:
+            self._done = done
             params = {
                 "progressToken": self._token,
                 "progress": done,

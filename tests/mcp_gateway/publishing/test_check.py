@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from support.in_process.mcp_server import MANIFEST, write_manifest
 from support.in_process.publisher import Publisher, png
 
 Change = Callable[[Publisher], Any]
@@ -287,7 +288,8 @@ def test_another_key_than_the_served_proof_is_told(publisher: Publisher) -> None
     assert finding["place"] == "gatepost.yaml: mcp_gateway.published: mcp-registry-auth"
 
 
-def test_a_finding_names_the_manifest_that_has_the_tool(publisher: Publisher) -> None:
+@pytest.mark.parametrize("prefix", ["other_", "billing_"])
+def test_a_finding_names_the_manifest_that_has_the_tool(publisher: Publisher, prefix: str) -> None:
     second = publisher.path / "second"
     second.mkdir()
     for name in ("tools.yaml", "openapi.yaml"):
@@ -297,12 +299,30 @@ def test_a_finding_names_the_manifest_that_has_the_tool(publisher: Publisher) ->
     url, manifest = publisher.settings.pop("upstream_url"), publisher.settings.pop("manifest")
     publisher.settings["apis"] = {
         "first": {"url": url, "manifest": manifest, "prefix": ""},
-        "other": {"url": "https://other.example.com", "manifest": "second/tools.yaml"},
+        "other": {
+            "url": "https://other.example.com",
+            "manifest": "second/tools.yaml",
+            "prefix": prefix,
+        },
     }
     found = [one["place"] for one in publisher.found("claude") if one["rule"] == "descriptions"]
     assert "apis.other: tools.yaml: tools.get_task.description" in found
-    # A name with the usual prefix of its API still says that the tool adds something.
+    # A name with the prefix of its API still says that the tool adds something.
     assert not any(one["rule"] == "reasons" for one in publisher.found("claude"))
+
+
+def test_what_an_mcp_server_says_of_its_tools_is_no_proof_for_a_reviewer_a406(
+    publisher: Publisher,
+) -> None:
+    """The server calls the tool reading; a person, who knows whether it is, gives the reason."""
+    calls = "calls: [{as: found, tool: find_notes, arguments: {words: {from: input.words}}}]"
+    both = f"{MANIFEST}  read_notes: {{description: Find notes by some words., {calls}}}\n"
+    write_manifest(publisher.path / "notes", both)
+    publisher.settings["manifest"] = "notes/tools.yaml"
+    (publisher.path / "publish.yaml").rename(publisher.path / "notes" / "publish.yaml")
+    found = {one["place"] for one in publisher.found("claude") if one["rule"] == "reasons"}
+    asked = [f"publish.yaml: reasons.{name}.read_only" for name in ("find_notes", "read_notes")]
+    assert found.issuperset(asked)
 
 
 @pytest.mark.parametrize("option", ["--approved", "--acknowledge"])

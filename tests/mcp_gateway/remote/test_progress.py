@@ -61,8 +61,8 @@ async def reporting(folder: Path, manifest: str) -> AsyncIterator[tuple[Reportin
         yield behind, world
 
 
-def _call(world: World) -> Any:
-    params = {"name": "find_notes", "arguments": {"words": "milk"}, "_meta": {"progressToken": "p"}}
+def _call(world: World, tool: str = "find_notes") -> Any:
+    params = {"name": tool, "arguments": {"words": "milk"}, "_meta": {"progressToken": "p"}}
     allowed = {"authorization": f"Bearer {world.token(allowed_tools=['@read', '@write'])}"}
     return talking(world, "new", "tools/call", params, headers=allowed)
 
@@ -147,3 +147,32 @@ async def test_a_tool_that_is_not_slow_asks_for_no_progress(tmp_path: Path) -> N
         [answer] = await talk.messages()
     assert answer["result"]["structuredContent"] == {"notes": []}
     assert server.token is None
+
+
+COMPOSITE = (
+    SLOW
+    + """\
+  find_twice:
+    description: Find notes by two words.
+    slow: true
+    calls:
+      - {as: one, tool: find_notes, arguments: {words: {from: input.words}}}
+      - {as: two, tool: find_notes, arguments: {words: {from: input.words}}}
+"""
+)
+
+
+async def test_progress_never_goes_back_over_several_calls_to_a_server(tmp_path: Path) -> None:
+    """MCP progress: the value increases with each notification, also over the calls of a composite tool."""
+    async with (
+        reporting(tmp_path, COMPOSITE) as (server, world),
+        _call(world, "find_twice") as talk,
+    ):
+        stages = [await talk.message(), await talk.message()]
+        for report in ({"progress": 3, "total": 4}, None, {"progress": 1, "total": 4}, None):
+            server.reports.put_nowait(report)
+        *told, answer = await talk.messages()
+    done = [one["params"]["progress"] for one in (*stages, *told)]
+    assert done == sorted(set(done))
+    assert (done[0], done[-1]) == (0, 2)
+    assert answer["result"]["structuredContent"] == {"one": {"notes": []}, "two": {"notes": []}}

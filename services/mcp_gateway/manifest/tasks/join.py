@@ -107,4 +107,6 @@ def _join(tool: Tool, asked: Tool) -> tuple[JobTool | None, str]:
             f"{asked.name} must require exactly one argument that {tool.name} does not require, the "
             f"job's id; it has {said}. Bind or fill the others"
         )
+    # How far a question has come would be taken for the progress of the job.
+    asked = dataclasses.replace(asked, slow=False)
     return JobTool(asked, own[0], tuple(name for name in needed if name in given)), ""

@@ -12,8 +12,7 @@ def reasons(*hints: str) -> Check:
     def check(submission: Submission) -> Iterator[Finding]:
         listing = submission.listing
         for name, tool in submission.catalogue.tools.items():
-            given = listing.reasons.get(name)
-            said = justify(tool, submission.catalogue.name, given)
+            said = justify(submission, name)
             for hint in hints:
                 if not said[hint]:
                     value = str(bool(getattr(tool, hint))).lower()
