@@ -328,6 +328,30 @@ def test_everything_that_names_a_tool_follows_its_prefix(tmp_path: Path) -> None
     assert skill.body == "Call `billing_list` and then `billing_pay`."
 
 
+def test_an_api_that_gets_company_keeps_every_name(tmp_path: Path) -> None:
+    """Apps know skills and resources by their URIs, and the API knows where it sends its events."""
+    settings = two_apis(tmp_path, orbit={"prefix": ""})
+    write_api(
+        tmp_path,
+        "orbit",
+        head=(
+            "prompts: {remind: {text: Remind them., tools: [get]}}\n"
+            "resources: {thing: {tool: get, uri: 'orbit://things/{id}'}, motto: {text: Ship it.}}\n"
+            "skills: {pay-all: {description: Pay all., text: Call `pay`.}}\n"
+            "events: {orbit: {tenant: org, on: {paid: {updates: {thing: {id: id}}}}}}\n"
+        ),
+    )
+    alone = load(make_settings(tmp_path, manifest=tmp_path / "orbit" / "tools.yaml"))
+    beside = load(make_settings(tmp_path, **settings))
+
+    for names in (lambda one: one.tools, lambda one: one.prompts, lambda one: one.skills):
+        assert names(alone).keys() <= names(beside).keys()
+    assert (alone.templates.keys(), alone.webhooks) == (beside.templates.keys(), beside.webhooks)
+    assert [one.uri for one in alone.resources.values()] == [
+        one.uri for one in beside.resources.values()
+    ]
+
+
 def test_a_former_name_is_not_taken_from_another_api_either(tmp_path: Path) -> None:
     settings = two_apis(tmp_path, billing={"prefix": ""})
     former = "former: [{name: orbit_list, until: '2099-01-01'}]"

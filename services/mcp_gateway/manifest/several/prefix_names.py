@@ -25,6 +25,9 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
     def listed(source: ListedValues) -> ListedValues:
         return replace(source, tool=prefixed(source.tool))
 
+    # Names of skills have no underscores.
+    hyphenated = _SEPARATORS.sub("-", api.prefix.lower()).strip("-")
+    hyphenated += "-" if hyphenated else ""
     spelled = {entry.name for entry in manifest.tools if entry.expose}
     spelled |= {former.name for entry in manifest.tools for former in entry.former}
 
@@ -82,11 +85,10 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
             for one in manifest.templates
         ),
         webhooks=tuple(replace(one, name=prefixed(one.name)) for one in manifest.webhooks),
-        # Names of skills have no underscores.
         skills=tuple(
             replace(
                 one,
-                name=f"{_SEPARATORS.sub('-', api.name.lower()).strip('-')}-{one.name}",
+                name=hyphenated + one.name,
                 description=renamed(one.description),
                 body=renamed(one.body),
                 tools=tuple(map(prefixed, one.tools)),
