@@ -219,6 +219,28 @@ async def test_equal_names_of_hidden_tools_keep_no_failing_api_in_use_a365(tmp_p
         assert (await world.call("new", "sum_orbit", token=everything(world)))["isError"] is False
 
 
+async def test_calls_of_one_api_use_up_no_limit_of_anothers_hidden_tool_a407(
+    tmp_path: Path,
+) -> None:
+    settings = two_apis(tmp_path, orbit={"prefix": ""}, billing={"prefix": ""})
+    for api in ("orbit", "billing"):
+        limited = "expose: false, limits: {per_minute: 2}"
+        write_api(
+            tmp_path,
+            api,
+            f"  list: {{operation: list, {limited}}}\n"
+            f"  sum_{api}: {{description: Add., calls: [{{as: one, tool: list}}]}}\n",
+        )
+    async with a_world(tmp_path, **settings) as world:
+        token = everything(world)
+        for _ in range(2):
+            assert (await world.call("new", "sum_billing", token=token))["isError"] is False
+        params = {"name": "sum_billing", "arguments": {}}
+        refused = (await world.new("tools/call", params, token=token)).json()
+        assert "2 a minute of list." in refused["error"]["message"]
+        assert (await world.call("new", "sum_orbit", token=token))["isError"] is False
+
+
 async def test_a_token_for_one_api_opens_no_tool_of_another_a314(world: World) -> None:
     token = world.token(allowed_tools=["@orbit"])
     assert await listed(world, token) == ["orbit_get", "orbit_list", "orbit_pay"]

@@ -32,6 +32,8 @@ def plan_bucket(plan: Plan) -> Bucket:
     return Bucket(f"plan:{plan.name}", max(MINUTE // plan.per_minute, 1), plan.burst)
 
 
-def tool_bucket(name: str, per_minute: int, times: int = 1) -> Bucket:
+def tool_bucket(api: str, name: str, per_minute: int, times: int = 1) -> Bucket:
     """Return the bucket of a tenant's calls of one tool, into which so many go at once."""
-    return Bucket(f"tool:{name}", max(MINUTE // per_minute, 1) * times, per_minute // times)
+    # Hidden tools that composite tools call may have equal names at two APIs.
+    name = f"tool:{api}:{name}" if api else f"tool:{name}"
+    return Bucket(name, max(MINUTE // per_minute, 1) * times, per_minute // times)

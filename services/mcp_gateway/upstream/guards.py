@@ -89,12 +89,11 @@ class Guards:
 
     def describe(self) -> str:
         """Describe to operators which breakers are open at the moment."""
+        found = [(one.api, one.name, one.breaker) for one in self._origins.values()]
+        found += [(api, name, guard.breaker) for (api, name), guard in self._tools.items()]
         broken = [
-            f"{one.api}: {one.name}" if one.api else one.name
-            for one in self._origins.values()
-            if one.breaker.is_open
+            f"{api}: {name}" if api else name for api, name, breaker in found if breaker.is_open
         ]
-        broken += [name for (_, name), guard in self._tools.items() if guard.breaker.is_open]
         return f"open breakers: {', '.join(broken)}" if broken else "no breaker is open"
 
     def report(self) -> tuple[BreakerReport, ...]:

@@ -1,7 +1,7 @@
 """Reserve what a call needs of its tenant's plan before anything is sent."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from gatepost.metering.money import format_amount
 from gatepost.metering.plans import (
@@ -91,12 +91,9 @@ def _want(
     quotas = tuple(_quotas(call, plan, tenant)) if units else ()
     buckets: tuple[Bucket, ...] = (plan_bucket(plan),)
     if tool.limits.per_minute is not None:
-        buckets += (tool_bucket(tool.name, tool.limits.per_minute),)
+        buckets += (tool_bucket(tool.api, tool.name, tool.limits.per_minute),)
     if tool.composite is not None:
-        times = tool.composite.times
-        buckets += tuple(
-            tool_bucket(name, most, times[name]) for name, most in _called_limits(tool).items()
-        )
+        buckets += tuple(bucket for _, _, bucket in _called_limits(tool))
     if rate is not None:
         buckets += (rate.bucket_for(tool.most_calls),)
     return Reservation(
@@ -117,11 +114,14 @@ def _want(
     )
 
 
-def _called_limits(tool: Tool) -> dict[str, int]:
-    """Return the calls a minute of the tools that a composite tool calls, where they have a limit."""
-    calls = () if tool.composite is None else tool.composite.calls
-    limits = {call.tool.name: call.tool.limits.per_minute for call in calls}
-    return {name: most for name, most in limits.items() if most is not None}
+def _called_limits(tool: Tool) -> Iterator[tuple[str, int, Bucket]]:
+    """Yield each tool with a limit that a composite tool calls: its name, calls a minute and bucket."""
+    times = {} if tool.composite is None else tool.composite.times
+    called = () if tool.composite is None else tool.composite.calls
+    for name, one in {call.tool.name: call.tool for call in called}.items():
+        most = one.limits.per_minute
+        if most is not None:
+            yield name, most, tool_bucket(one.api, name, most, times[name])
 
 
 def _quotas(call: ToolCall, plan: Plan, tenant: TenantPlan | None) -> list[Quota]:
@@ -173,10 +173,10 @@ def _refuse(
             name, most = "minute", plan.per_minute
             allowed = f"{count(most, 'call')} a minute"
         else:
-            tool, limited = call.found, refusal.bucket.removeprefix("tool:")
-            name, most = "tool", tool.limits.per_minute or 0
-            if limited != tool.name:
-                most = _called_limits(tool)[limited]
+            name, limited, most = "tool", call.name, call.found.limits.per_minute or 0
+            for called, allowed_of_it, bucket in _called_limits(call.found):
+                if bucket.name == refusal.bucket:
+                    limited, most = called, allowed_of_it
             allowed = f"{most} a minute of {limited}"
         state = describe_full(name, most, refusal.seconds)
         call.conversation.note_limits([state], state.resets)

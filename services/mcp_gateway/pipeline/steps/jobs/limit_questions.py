@@ -13,7 +13,9 @@ def limit_questions(limits: CallLimits, rates: Mapping[str, ApiRate]) -> Step:
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:
         most, rate = call.found.limits.per_minute, rates.get(call.found.api)
-        buckets: list[Bucket] = [] if most is None else [tool_bucket(call.name, most)]
+        buckets: list[Bucket] = []
+        if most is not None:
+            buckets.append(tool_bucket(call.found.api, call.name, most))
         if rate is not None:
             buckets.append(rate.bucket)
         full = await limits.counts.take(call.caller.tenant_id, buckets) if buckets else None
