@@ -366,8 +366,8 @@ def test_an_api_that_gets_company_keeps_every_name(tmp_path: Path) -> None:
     alone = load(make_settings(tmp_path, manifest=tmp_path / "orbit" / "tools.yaml"))
     beside = load(make_settings(tmp_path, **settings))
 
-    for names in (lambda one: one.tools, lambda one: one.prompts, lambda one: one.skills):
-        assert names(alone).keys() <= names(beside).keys()
+    assert alone.tools.keys() < beside.tools.keys()
+    assert (alone.prompts.keys(), alone.skills) == (beside.prompts.keys(), beside.skills)
     assert (alone.templates.keys(), alone.webhooks) == (beside.templates.keys(), beside.webhooks)
     assert [one.uri for one in alone.resources.values()] == [
         one.uri for one in beside.resources.values()
