@@ -42,4 +42,24 @@ def check(settings: McpGatewaySettings) -> Sequence[str]:
     return problems
 
 
-SECTION = Section(McpGatewaySettings, check)
+def notes(settings: McpGatewaySettings) -> Sequence[str]:
+    """Tell which events and skills of the manifests the settings leave out, and which secrets are unused."""
+    catalogue = load_apis(settings.served_apis)
+    given = settings.event_secrets
+    found = [
+        f"events.{name} has no secret, so its events are refused: set event_secrets.{name}"
+        for name in catalogue.webhooks
+        if not given.get(name)
+    ]
+    known = ", ".join(catalogue.webhooks) or "none"
+    found += [
+        f"event_secrets.{name}: no manifest has a webhook of this name; they have {known}"
+        for name in given
+        if name not in catalogue.webhooks
+    ]
+    if catalogue.skills and not settings.serve_skills:
+        found.append("skills are not served: set serve_skills: true")
+    return found
+
+
+SECTION = Section(McpGatewaySettings, check, notes)

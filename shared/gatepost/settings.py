@@ -156,6 +156,10 @@ class ServiceSettings(BaseSettings):
             near = difflib.get_close_matches(str(place[-1]), cls.model_fields, n=1)
             hint = f"did you mean {near[0]}?" if near and len(place) == 1 else "remove it"
             return f"is not a setting; {hint}"
+        if problem["type"] in {"tuple_type", "list_type", "set_type", "frozen_set_type"}:
+            return "must be a list, such as [a, b]"
+        if problem["type"] in {"dict_type", "model_type", "model_attributes_type"}:
+            return "must be a mapping, such as {name: value}"
         return problem["msg"].removeprefix("Value error, ")
 
 
@@ -167,6 +171,8 @@ class Section:
     check: Callable[[Any], Sequence[str]]
     """Lists the unusable files that keep a service with these (loaded) settings from starting; it
     changes nothing."""
+    notes: Callable[[Any], Sequence[str]] = lambda settings: ()
+    """Lists what a service with these (usable) settings would not do, though its files ask for it."""
 
 
 def read_section(config: Path, section: str) -> tuple[dict[str, Any], bytes]:

@@ -34,12 +34,14 @@ def schema() -> None:
 def check(path: Path | None) -> None:
     """Check the whole configuration and all files it names; exit with 1 if there is a problem.
 
-    The command starts and writes nothing.
+    It also notes what the services would leave out, such as events without a secret. The command starts
+    and writes nothing.
     """
     path = ServiceSettings.config_file(path)
     problems: list[str] = []
     loaded: dict[str, Any] = {}
-    for name, section in _sections().items():
+    sections = _sections()
+    for name, section in sections.items():
         try:
             if _is_absent(path, section):
                 echo(f"{name}: not configured here")
@@ -57,6 +59,9 @@ def check(path: Path | None) -> None:
         # Both sections report the same problem of a broken file.
         raise click.ClickException("\n".join(dict.fromkeys(problems)))
     echo(f"{path or 'The environment'}: {' and '.join(loaded)} can be started.")
+    for name, settings in loaded.items():
+        for note in sections[name].notes(settings):
+            echo(f"note: {name}: {note}", err=True)
 
 
 def write_schema() -> str:

@@ -53,6 +53,38 @@ def test_a_configuration_that_both_services_start_from_passes(tmp_path: Path) ->
     assert not (tmp_path / "gatepost.db").exists()
 
 
+def test_what_the_settings_leave_out_of_the_manifest_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "openapi.yaml").write_bytes((API / "openapi.yaml").read_bytes())
+    (tmp_path / "tools.yaml").write_text(
+        (API / "tools.yaml").read_text()
+        + """
+events: {orbit: {tenant: org, on: {task.updated: {list_changed: true}}}}
+skills: {tidy-up: {description: Tidy up., text: Tidy up.}}
+"""
+    )
+    serving = {
+        **SERVING,
+        "manifest": "tools.yaml",
+        "event_secrets": {"orbits": [{"file": "webhook_secret"}]},
+    }
+    config = both(tmp_path, auth_server=ISSUING, mcp_gateway=serving)
+    (tmp_path / "webhook_secret").write_text(SECRET)
+    result = check("--config", config)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines() == [
+        "note: mcp_gateway: events.orbit has no secret, so its events are refused: set event_secrets.orbit",
+        "note: mcp_gateway: event_secrets.orbits: no manifest has a webhook of this name; they have orbit",
+        "note: mcp_gateway: skills are not served: set serve_skills: true",
+    ]
+
+
+def test_a_text_where_a_list_or_a_mapping_belongs_is_told_as_such(tmp_path: Path) -> None:
+    serving = {**SERVING, "event_secrets": {"orbit": "x"}, "upstream_headers": ["x"]}
+    result = check("--config", both(tmp_path, auth_server=ISSUING, mcp_gateway=serving))
+    assert "): must be a list, such as [a, b]" in result.output
+    assert "): must be a mapping, such as {name: value}" in result.output
+
+
 def test_every_problem_of_both_sections_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     config = tmp_path / "gatepost.yaml"
     config.write_text(

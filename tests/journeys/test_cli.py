@@ -255,7 +255,10 @@ def test_a_second_command_uses_the_stored_tokens_and_refreshes_them_without_aski
     missing = gatepost("call", "get_task", "task_id=tsk_none")
     assert (missing.returncode, "answered with an error" in missing.stderr) == (3, True)
     unknown = gatepost("call", "no_tool", "--at", on_sqlite.resource)
-    assert (unknown.returncode, "has no tool no_tool" in unknown.stderr) == (1, True)
+    assert (unknown.returncode, "has no tool no_tool for this connection" in unknown.stderr) == (
+        1,
+        True,
+    )
     file.chmod(0o644)
     assert "is not private" in gatepost("call", "get_task").stderr
 

@@ -122,7 +122,8 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
             f"{parameter} in {_count(tools)} looks like the tenant, but the model chooses it; "
             f"if it is the tenant, import with --bind {parameter}=tenant_id"
         )
-    decisions += [*_hints(proposal), *_left_out(proposal), *_filled(proposal)]
+    hints = _server_hints if document.is_mcp else _hints
+    decisions += [*hints(proposal), *_left_out(proposal), *_filled(proposal)]
     decisions += _over_budget(proposal)
     exposed = [p for p in proposal.proposed if p.entry.expose]
     bound = any(p.entry.bind for p in proposal.proposed)
@@ -132,6 +133,8 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
             f"{_count(everywhere)} without a bound tenant ({_names(everywhere)}); make sure that the "
             "API limits them to the caller, or add `expose: false`"
         )
+    if proposal.name == "API":
+        decisions.append("the product's name, which people read when they allow tools; set `name`")
     if document.is_mcp:
         return [*decisions, "the address of the server, and its credential (docs/mcp-upstreams.md)"]
     server = document.servers[0] if document.servers else "none"
@@ -166,6 +169,24 @@ def _hints(proposal: Proposal) -> list[str]:
         said.append(
             f"{_count(reaching)} for sending to people ({_names(reaching)}); add `confirm: true` "
             "if a person should see each call first"
+        )
+    return said
+
+
+def _server_hints(proposal: Proposal) -> list[str]:
+    """Name the tools by what their MCP server says, or leaves unsaid, about their effect."""
+    said = []
+    reading = [p.entry.name for p in proposal.proposed if p.entry.read_only]
+    if reading:
+        said.append(
+            f"{_count(reading)} for reading, as the server says ({_names(reading)}); remove "
+            "`read_only: true` from any that changes something"
+        )
+    destructive = [p.entry.name for p in proposal.proposed if p.entry.destructive]
+    if destructive:
+        said.append(
+            f"{_count(destructive)} counted as destructive, since the server does not say otherwise "
+            f"({_names(destructive)}); write `destructive: false` at any that people can undo"
         )
     return said
 

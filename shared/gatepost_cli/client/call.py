@@ -34,7 +34,10 @@ def call(
     async def ask(client: Client) -> None:
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
         if name not in listed:
-            raise click.ClickException(f"{place} has no tool {name}; it has {', '.join(listed)}")
+            raise click.ClickException(
+                f"{place} has no tool {name} for this connection; it has {', '.join(listed)}. "
+                f"A new tool has to be allowed: gatepost connect {place} --forget asks again"
+            )
         given = read_arguments(arguments, listed[name].input_schema)
         result = await client.call_tool(name, given)
         if not as_json:

@@ -64,6 +64,7 @@ async def test_an_address_registers_five_clients_a_minute_and_learns_when_to_ret
 
     assert [answer.status_code for answer in answers] == [201] * 5 + [429] * 95
     assert_wait(answers[-1], 60)
+    assert answers[-1].json()["error_description"].endswith("try again in 60 seconds")
     assert (after - before, later.status_code) == (5, 201)
 
 

@@ -50,6 +50,18 @@ def test_a_person_gets_tools_to_review_from_a_server_of_each_era(
     assert (tool.name, tool.remote, tool.read_only) == ("find_notes", "find_notes", True)
 
 
+def test_a_person_is_told_what_the_hints_of_the_server_decided(tmp_path: Path) -> None:
+    with served(McpServer()) as url:
+        said = run(url, "--out", tmp_path).output
+    assert "1 tool for reading, as the server says (find_notes)" in said
+    assert (
+        "1 tool counted as destructive, since the server does not say otherwise (forget_all)"
+        in said
+    )
+    assert "the product's name, which people read when they allow tools; set `name`" in said
+    assert "POST" not in said
+
+
 def test_the_list_is_followed_over_pages_and_kept_readable(tmp_path: Path) -> None:
     hidden = {
         **TOOLS[0],

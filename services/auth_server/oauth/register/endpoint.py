@@ -34,9 +34,10 @@ def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable
     async def admit(_: Metadata, request: Request, now: Clock) -> None:
         wait = quota.spend(address_of(request, settings), now())
         if wait is not None:
+            seconds = math.ceil(wait.time.total_seconds())
             raise TooManyRequests(
-                "too many registrations from this address; try again later",
-                retry_after=math.ceil(wait.time.total_seconds()),
+                f"too many registrations from this address; try again in {seconds} seconds",
+                retry_after=seconds,
                 setting=wait.setting,
             )
 

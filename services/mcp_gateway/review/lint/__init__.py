@@ -6,6 +6,7 @@ Each rule is a function in a file of the same name.
 from mcp_gateway.review.lint.annotations import annotations
 from mcp_gateway.review.lint.answers.job_fields import job_fields
 from mcp_gateway.review.lint.answers.tenant_checks import tenant_checks
+from mcp_gateway.review.lint.answers.value_paths import value_paths
 from mcp_gateway.review.lint.argument_descriptions import argument_descriptions
 from mcp_gateway.review.lint.credential_arguments import credential_arguments
 from mcp_gateway.review.lint.descriptions import descriptions
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     annotations,
     lifecycle,
     job_fields,
+    value_paths,
     stale_entries,
     verb_noun,
     descriptions,

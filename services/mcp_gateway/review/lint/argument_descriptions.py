@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 _MOST_NAMED = 5
@@ -22,8 +23,16 @@ def argument_descriptions(reviewed: ReviewedManifest) -> Iterator[Finding]:
                 name,
                 "warning",
                 f"arguments without a description: {', '.join(bare[:_MOST_NAMED])}{more}",
-                "describe them in the OpenAPI document",
+                _place(reviewed, tool),
             )
+
+
+def _place(reviewed: ReviewedManifest, tool: Tool) -> str:
+    if tool.composite is not None:
+        return "describe them under `input`"
+    if reviewed.document.is_mcp:
+        return "describe them in the MCP server, and import its list again"
+    return "describe them in the OpenAPI document"
 
 
 def _says_something(schema: object, defs: dict[str, object]) -> bool:

@@ -263,3 +263,59 @@ def test_fields_and_states_of_a_job_that_the_document_does_not_have_are_found(re
     assert lint("id: id, state: state, states: {completed: [Done]}") == [
         f"{head}states: 'Done' is not a documented state of a job; the document has running, done"
     ]
+
+
+def test_values_that_completions_and_calls_take_from_no_documented_field_are_found(
+    review: Any,
+) -> None:
+    task = {"type": "object", "properties": {"id": TEXT, "owner": TEXT}}
+    page = {"type": "object", "properties": {"items": {"type": "array", "items": task}}}
+    for path, method, schema in (("/tasks", "get", page), ("/tasks", "post", task)):
+        answer = {"200": {"content": {"application/json": {"schema": schema}}}}
+        review.operation(path, method)["responses"] = answer
+
+    def lint(values: str, owner: str, first: str) -> list[str]:
+        review.tools = f"""\
+  list_tasks: {{operation: listTasks}}
+  create_task: {{operation: createTask}}
+  copy_tasks:
+    description: Create every task of the list again, for the same owner.
+    billing: {{units: 1}}
+    calls:
+      - {{as: page, tool: list_tasks}}
+      - as: copies
+        tool: create_task
+        for_each: page.items
+        arguments: {{title: Copy, owner: {{from: {owner}}}}}
+    result: {{first: {first}}}
+prompts:
+  tell:
+    arguments: {{task: {{complete: {{tool: list_tasks, values: "{values}"}}}}}}
+    text: "{{{{task}}}}"
+"""
+        found = review.run("lint").output.splitlines()
+        return [line for line in found if "value_paths" in line]
+
+    assert lint("items[].id", "item.owner", "copies.0.id") == []
+    answer = "the documented answer of"
+    tool = "warning: copy_tasks: value_paths:"
+    place = "warning: list_tasks: value_paths: prompts.tell.arguments.task.complete:"
+    assert lint("items.id", "item.ownr", "copies.id") == [
+        f"{tool} calls.copies: {answer} item does not have item.ownr; did you mean item.owner?",
+        f"{tool} result.first: {answer} copies does not have copies.id; did you mean copies.0.id?",
+        f"{place} its documented answer does not have items.id; did you mean items[].id?",
+    ]
+
+
+def test_bare_arguments_of_a_composite_tool_are_to_be_described_in_its_own_input(
+    review: Any,
+) -> None:
+    review.tools = """\
+  create_task: {operation: createTask}
+  create_tasks:
+    description: Create the same task for somebody.
+    calls: [{as: task, tool: create_task, arguments: {title: {from: input.title}}}]
+    input: {title: {type: string}}
+"""
+    said = "create_tasks: argument_descriptions: arguments without a description: title; "
+    assert f"{said}describe them under `input`" in review.run("lint").output
