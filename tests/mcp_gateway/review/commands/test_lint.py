@@ -297,12 +297,12 @@ prompts:
         return [line for line in found if "value_paths" in line]
 
     assert lint("items[].id", "item.owner", "copies.0.id") == []
-    answer = "the documented answer of"
+    of = "the documented answer of"
     tool = "warning: copy_tasks: value_paths:"
     place = "warning: list_tasks: value_paths: prompts.tell.arguments.task.complete:"
     assert lint("items.id", "item.ownr", "copies.id") == [
-        f"{tool} calls.copies: {answer} item does not have item.ownr; did you mean item.owner?",
-        f"{tool} result.first: {answer} copies does not have copies.id; did you mean copies.0.id?",
+        f"{tool} calls.copies: {of} item does not have item.ownr; did you mean item.owner?",
+        f"{tool} result.first: {of} copies does not have copies.id; did you mean copies.0.id?",
         f"{place} its documented answer does not have items.id; did you mean items[].id?",
     ]
 
