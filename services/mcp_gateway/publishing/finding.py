@@ -56,11 +56,16 @@ class Submission:
     def entry(self, tool: str, key: str) -> str:
         """Name a place in the manifest of a tool's API, where it has its name without a prefix."""
         known = self.catalogue.tools.get(tool)
-        for api in self.apis:
-            if known is not None and api.name and api.name == known.api:
-                place = f"tools.{self.own_name(known)}.{key}"
-                return f"apis.{api.name}: {api.manifest.name}: {place}"
-        return f"{self.manifest.path.name}: tools.{tool}.{key}"
+        apis = [one for one in self.apis if one.name]
+        if known is None:  # it is gone, and had its API's prefix
+            apis = [one for one in apis if tool.startswith(one.prefix)]
+            apis.sort(key=lambda one: len(one.prefix), reverse=True)
+        else:
+            apis = [one for one in apis if one.name == known.api]
+        if not apis:
+            return f"{self.manifest.path.name}: tools.{tool}.{key}"
+        place = f"tools.{tool.removeprefix(apis[0].prefix)}.{key}"
+        return f"apis.{apis[0].name}: {apis[0].manifest.name}: {place}"
 
     @property
     def documents(self) -> Mapping[str, bool]:

@@ -91,7 +91,7 @@ class Completions:
         return await asyncio.shield(running)
 
     async def _list(self, key: _Key, source: ListedValues, read: Read) -> Completable:
-        found, lifetime = Completable(), PAUSE
+        found, lifetime = Completable(whole=False), PAUSE
         try:
             page = await read(source.tool)
             if page is not None:

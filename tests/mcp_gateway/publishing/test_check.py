@@ -309,6 +309,12 @@ def test_a_finding_names_the_manifest_that_has_the_tool(publisher: Publisher, pr
     assert "apis.other: tools.yaml: tools.get_task.description" in found
     # A name with the prefix of its API still says that the tool adds something.
     assert not any(one["rule"] == "reasons" for one in publisher.found("claude"))
+    publisher.run("--approved", "claude")
+    file.write_text(file.read_text().replace("  get_task:", "  show_task:"))
+    gone = {one["place"] for one in publisher.found("claude") if one["rule"] == "approved_list"}
+    assert gone == {
+        f"apis.other: tools.yaml: tools.{place}" for place in ("get_task.removed", "show_task.new")
+    }
 
 
 def test_what_an_mcp_server_says_of_its_tools_is_no_proof_for_a_reviewer_a406(
