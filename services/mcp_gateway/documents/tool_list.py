@@ -86,6 +86,8 @@ def _describe(
         # A tool that says nothing may destroy something (server/tools, `ToolAnnotations`).
         destroys = hints.get("destructiveHint", True) is not False
         operation.setdefault("x-mcp", {})["destructive"] = destroys
+    if hints.get("openWorldHint") is True:
+        operation.setdefault("x-mcp", {})["openWorld"] = True
     given = tool["inputSchema"]
     if mirrored := _mirrored(given.get("properties")):
         operation[MIRRORED] = mirrored

@@ -310,9 +310,12 @@ def _with_usable_task(one: Proposed, tools: Mapping[str, Tool]) -> Proposed:
 def _as_the_server_says(entry: ToolEntry, found: FoundOperation) -> ToolEntry:
     """Write the hints of an MCP server out, so that a later list changes them only in a review."""
     reads = found.method in SAFE_METHODS
-    changes_for_good = None if reads else destroys(found)
     return replace(
-        entry, operation=found.operation_id or "", read_only=reads, destructive=changes_for_good
+        entry,
+        operation=found.operation_id or "",
+        read_only=reads,
+        destructive=None if reads else destroys(found),
+        open_world=entry.open_world or found.node.get("x-mcp", {}).get("openWorld", False),
     )
 
 

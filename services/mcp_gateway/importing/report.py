@@ -188,6 +188,22 @@ def _server_hints(proposal: Proposal) -> list[str]:
             f"{_count(destructive)} counted as destructive, since the server does not say otherwise "
             f"({_names(destructive)}); write `destructive: false` at any that people can undo"
         )
+    keeping = [
+        p.entry.name
+        for p in proposal.proposed
+        if p.entry.destructive is False and not p.entry.read_only
+    ]
+    if keeping:
+        said.append(
+            f"{_count(keeping)} for changes that destroy nothing, as the server says ({_names(keeping)}); "
+            "remove `destructive: false` from any that overwrites or deletes"
+        )
+    reaching = [p.entry.name for p in proposal.proposed if p.entry.open_world]
+    if reaching:
+        said.append(
+            f"{_count(reaching)} for reaching beyond the server's own data ({_names(reaching)}); add "
+            "`confirm: true` if a person should see each call first"
+        )
     return said
 
 

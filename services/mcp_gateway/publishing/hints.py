@@ -45,7 +45,7 @@ def _of_request(submission: Submission, tool: Tool) -> Mapping[str, str]:
         "destructive": _destructive(tool, submission.own_name(tool), product),
         "idempotent": _idempotent(tool),
         "open_world": ""
-        if tool.open_world
+        if tool.open_world or tool.remote
         else f"It reaches only the caller's own data in {product}, no public page and no third party.",
     }
 

@@ -44,6 +44,10 @@ def test_a_person_gets_tools_to_review_from_a_server_of_each_era(
         "write_note": (False, False),
         "forget_all": (False, True),
     }
+    said = " ".join(result.output.split())
+    assert "1 tool for reading, as the server says (find_notes)" in said
+    assert "1 tool for changes that destroy nothing, as the server says (write_note)" in said
+    assert not {"POST", "GET"} & set(result.output.split())
     listed = json.loads((tmp_path / "mcp.json").read_text())["tools"]
     assert listed == sorted(TOOLS, key=lambda tool: str(tool["name"]))
     [tool] = load_catalogue(tmp_path / "tools.yaml").tools.values()
@@ -101,6 +105,18 @@ def test_an_import_again_keeps_edits_and_tells_what_the_server_changed(tmp_path:
     assert tools["find_notes"]["title"] == "Search my notes"
     for name in ("write_note", "forget_all", "steal_all"):
         assert tools[name]["expose"] is False
+
+
+def test_a_tool_that_reaches_strangers_by_its_servers_word_is_not_called_closed_a406(
+    tmp_path: Path,
+) -> None:
+    [find, *others] = TOOLS
+    reaching = {**find, "annotations": {**find["annotations"], "openWorldHint": True}}
+    with served(McpServer(pages=[[reaching, *others]])) as url:
+        said = " ".join(run(url, "--out", tmp_path).output.split())
+    assert "1 tool for reaching beyond the server's own data (find_notes)" in said
+    [tool] = load_catalogue(tmp_path / "tools.yaml").tools.values()
+    assert tool.open_world
 
 
 def test_a_tool_that_only_sounds_like_reading_is_not_exposed(tmp_path: Path) -> None:
