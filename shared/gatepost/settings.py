@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from gatepost.document import DocumentError, find_line, parse_document, read_bytes
+from gatepost.known_keys import known_keys
 from gatepost.network.redis_url import read_redis_url
 from gatepost.references import FileValues, Place, UrlWithSecret
 from gatepost.tracing.settings import TracingSettings
@@ -129,6 +130,11 @@ class ServiceSettings(BaseSettings):
             settings = cls(_secrets_dir=os.environ.get("GATEPOST_SECRETS_DIR"), **values)
         except ValidationError as error:
             found = error.errors(include_input=False, include_url=False)
+            # A list of which every item is refused is not also told to be empty.
+            refused = {one["loc"][:n] for one in found for n in range(len(one["loc"]))}
+            found = [
+                one for one in found if one["type"] != "too_short" or one["loc"] not in refused
+            ]
             told = {at for at, _ in problems}
             problems += [
                 (problem["loc"], cls._advise(problem, prefix))
@@ -153,14 +159,16 @@ class ServiceSettings(BaseSettings):
             variable = f" or as {prefix}{str(place[0]).upper()}" if len(place) == 1 else ""
             return f"is required: set it here{variable}"
         if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(place[-1]), cls.model_fields, n=1)
-            hint = f"did you mean {near[0]}?" if near and len(place) == 1 else "remove it"
+            known = known_keys(cls.model_json_schema(), place[:-1])
+            near = difflib.get_close_matches(str(place[-1]), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "remove it"
             return f"is not a setting; {hint}"
         if problem["type"] in {"tuple_type", "list_type", "set_type", "frozen_set_type"}:
             return "must be a list, such as [a, b]"
         if problem["type"] in {"dict_type", "model_type", "model_attributes_type"}:
             return "must be a mapping, such as {name: value}"
-        return problem["msg"].removeprefix("Value error, ")
+        said = problem["msg"].removeprefix("Value error, ")
+        return said.replace("Input should be ", "must be ")
 
 
 @dataclass(frozen=True, slots=True)

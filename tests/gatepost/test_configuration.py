@@ -85,6 +85,36 @@ def test_a_text_where_a_list_or_a_mapping_belongs_is_told_as_such(tmp_path: Path
     assert "): must be a mapping, such as {name: value}" in result.output
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"upstream_urls": "x"},
+            "is not a setting; did you mean upstream_url?",
+        ),
+        ({"tiers": {"pro": {"per_minut": 1}}}, "is not a setting; did you mean per_minute?"),
+        (
+            {"upstream_credentials": {"key": {"mode": "static", "valu": {"env": "X"}}}},
+            "is not a setting; did you mean value?",
+        ),
+        ({"apis": {"bills": {"urll": "x"}}}, "is not a setting; did you mean url?"),
+        ({"tiers": {"pro": {"qqq": 1}}}, "is not a setting; remove it"),
+    ],
+)
+def test_a_mistyped_key_is_told_the_one_that_it_is_like_at_every_depth(
+    changes: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    config = both(tmp_path, auth_server=ISSUING, mcp_gateway={**SERVING, **changes})
+    assert told in check("--config", config).output
+
+
+def test_a_list_of_which_every_item_is_refused_is_not_also_told_to_be_empty(tmp_path: Path) -> None:
+    wrong = {**ISSUING, "resources": [{"resource": f"{RESOURCE}/"}]}
+    output = check("--config", both(tmp_path, auth_server=wrong, mcp_gateway=SERVING)).output
+    assert "resources.0.resource" in output
+    assert "at least 1 item" not in output
+
+
 def test_every_problem_of_both_sections_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     config = tmp_path / "gatepost.yaml"
     config.write_text(
@@ -110,7 +140,7 @@ mcp_gateway:
         "  secret_key (line 3): the environment variable NOBODY_SET_THIS is not set",
         "  resources.0.resource (line 5): must not end with a slash",
         "  upstream_url (line 6): is required",
-        "  keep_alive (line 11): Input should be greater than 0",
+        "  keep_alive (line 11): must be greater than 0",
     ):
         assert told in result.output
 
