@@ -33,7 +33,7 @@ from auth_server.records.clients.table import AuthMethod, Client, ClientSecret
 from auth_server.records.device_authorizations.table import DEVICE_CODE
 from auth_server.records.operators.store import put_operator
 from auth_server.records.operators.table import Operator, Role
-from auth_server.records.people.passwords import hash_password
+from auth_server.records.people.passwords import LONGEST, SHORTEST, hash_password
 from auth_server.records.people.store import find_account as find_person_account
 from auth_server.records.people.store import is_person, put_person
 from auth_server.records.people.table import Person
@@ -125,7 +125,7 @@ class SeedPerson(_Entry):
     id: str = Field(min_length=1, max_length=255)
     email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)
     name: str = Field(min_length=1, max_length=200)
-    password: SecretStr
+    password: SecretStr = Field(min_length=SHORTEST, max_length=LONGEST)
     memberships: tuple[SeedMembership, ...] = ()
     operator: Role | None = None
 

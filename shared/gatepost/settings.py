@@ -23,9 +23,9 @@ from pydantic_settings import (
 )
 
 from gatepost.document import DocumentError, find_line, parse_document, read_bytes
-from gatepost.known_keys import known_keys
 from gatepost.network.redis_url import read_redis_url
 from gatepost.references import FileValues, Place, UrlWithSecret
+from gatepost.text.known_keys import known_keys
 from gatepost.tracing.settings import TracingSettings
 
 _PLAIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/\-]*)?")

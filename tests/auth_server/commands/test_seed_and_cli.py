@@ -147,6 +147,10 @@ def test_migrate_makes_the_database_and_can_be_run_again(tmp_path: Path, databas
             "people.0.id: must be text; write it in quotes",
         ),
         ("people: [{id: a, email: a, name: A, password: s3cret}]", "must be an e-mail address"),
+        (
+            "people: [{id: a, email: a@b.c, name: A, password: s3cret}]",
+            "people.0.password: must have at least 8 characters",
+        ),
         ("clients: [{client_id: a, name: A, secret: s3cret}]", "must have at least 32 characters"),
         ("tenants: [{id: a, name: A, required_level: 3}]", "required_level: must be 1 or 2"),
         ("tenants: [{id: a/b, name: A}]", "tenants.0.id: must not contain /"),
