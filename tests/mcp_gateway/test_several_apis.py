@@ -315,7 +315,10 @@ def test_everything_that_names_a_tool_follows_its_prefix(tmp_path: Path) -> None
         "  get: {operation: get, former: [{name: fetch, until: '2099-01-01'}]}\n"
         "  old_get: {operation: get, replaced_by: get}\n"
         "  list: {operation: list, app: {view: table, at: things, fields: [id], submit: pay}}\n"
-        "  pay: {operation: pay}\n",
+        "  pay: {operation: pay}\n"
+        "  get_twice:\n"
+        "    description: Gets a thing and gets it again.\n"
+        "    calls: [{tool: get, as: one, arguments: {id: {from: input.id}}}]\n",
         head=(
             "prompts:\n"
             "  remind: {text: Remind them by `pay`., tools: [get], attach: [guide]}\n"
@@ -340,6 +343,7 @@ def test_everything_that_names_a_tool_follows_its_prefix(tmp_path: Path) -> None
     assert catalogue.templates["billing_thing"].tool == "billing_get"
     assert old.toolsets == ("billing", "read")
     assert set(catalogue.former) == {"billing_fetch"}
+    assert catalogue.tools["billing_get_twice"].title == "Get twice"
     shown = catalogue.tools["billing_list"].app
     assert shown is not None
     assert shown.submit is not None

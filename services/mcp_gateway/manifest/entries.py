@@ -69,11 +69,18 @@ class ToolEntry:
     app: AppEntry | None = None
     api: str = ""
     """The name of the API among several."""
+    prefix: str = ""
+    """With which the API begins the name."""
     composite: CompositeEntry | None = None
     task: TaskEntry | None = None
     icons: tuple[Icon, ...] = ()
     output: bool = False
     """Whether the schema of the answer is published."""
+
+    @property
+    def name_in_words(self) -> str:
+        """The name as people read it, for a tool without a title."""
+        return self.name.removeprefix(self.prefix).replace("_", " ").capitalize()
 
 
 def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:

@@ -89,7 +89,7 @@ def make_tool(
     safe = found.method in SAFE_METHODS if query is None else query.read_only
     read_only = _or(entry.read_only, safe)
     toolset = _require_honest_consent(entry, read_only=read_only)
-    title = entry.title or title_operation(found) or entry.name.replace("_", " ").capitalize()
+    title = entry.title or title_operation(found) or entry.name_in_words
     description = entry.description or found.description or found.summary or title
     if document.is_mcp:
         # The method decides whether a call may be sent again, which a person reviewed.
@@ -162,7 +162,7 @@ def make_composite(
     except (UnusableSchema, ValueError) as error:
         raise ManifestError(f".input: {error}") from None
     _require_members(entry.shape, parts.composite.result)
-    title = entry.title or entry.name.replace("_", " ").capitalize()
+    title = entry.title or entry.name_in_words
     asks = any(tool.confirm is not None for tool in called)
     guards = [tool.compiled_shape.guard for tool in called]
     strictest = max([guard, *guards], key=("off", "report", "block").index)

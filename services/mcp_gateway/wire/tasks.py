@@ -53,6 +53,7 @@ def write_created(server: Server, caller: AccessClaims, job: Job) -> Members | N
         _PURPOSE,
         {
             "tool": job.tool,
+            "api": tool.api,
             "job": job.id,
             "with": job.arguments,
             "whose": _owner(caller),
@@ -148,7 +149,9 @@ def _find(
         or not contains(caller.data_scope, parse_data_scope(state["data"]))
     ):
         return None
-    return server.jobs.find(caller, state["tool"], state["with"])
+    found = server.jobs.find(caller, state["tool"], state["with"])
+    # Another API may have the name now. A job of before the gateway had several belongs to whichever has it.
+    return found if found is None or state["api"] in ("", found[0].api) else None
 
 
 def _view(server: Server, about: JobCall, task_id: str, lives: _Lives, seen: JobView) -> Members:

@@ -394,3 +394,29 @@ def test_any_answer_can_be_read(answer: Any) -> None:
     job = JobFields(("id",), ("job", "state"), {"done": "completed"}).read(answer)
     assert job.status in STATUSES
     assert job.id is None or isinstance(job.id, str | int)
+
+
+async def test_an_api_that_gets_the_name_of_anothers_tool_is_not_asked_for_its_job_a408(
+    tmp_path: Path,
+) -> None:
+    """Two APIs number their jobs alike, so the one would tell of a job that somebody else started."""
+    behind = {
+        name: {"url": "http://127.0.0.1:8402", "manifest": str(API / "jobs-tools.yaml")}
+        for name in ("one", "two")
+    }
+
+    def several(first: str, second: str) -> dict[str, Any]:
+        prefixes = {"one": first, "two": second}
+        apis = {name: {**api, "prefix": prefixes[name]} for name, api in behind.items()}
+        return {"manifest": None, "upstream_url": "", "apis": apis}
+
+    async with following(tmp_path, **several("", "two_")) as client:
+        task = (await client.start())["taskId"]
+    async with following(tmp_path) as client:
+        before = (await client.start())["taskId"]
+    async with following(tmp_path, **several("", "two_")) as client:
+        assert (await client.get(task))["status"] == "working"
+        assert (await client.get(before))["status"] == "working"
+    async with following(tmp_path, **several("one_", "")) as client:
+        assert (await client.get(task))["message"] == "Task not found"
+        assert client.api.requests == []

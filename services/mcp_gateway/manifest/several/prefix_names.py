@@ -43,6 +43,7 @@ def prefix_names(manifest: Manifest, api: Api) -> Manifest:
             entry,
             name=prefixed(entry.name),
             api=api.name,
+            prefix=api.prefix,
             toolsets=(*(entry.toolsets or ()), api.name),
             lifecycle=replace(entry.lifecycle, replaced_by=other and prefixed(other)),
             former=tuple(replace(one, name=prefixed(one.name)) for one in entry.former),
