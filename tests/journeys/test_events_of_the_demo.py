@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,10 +38,10 @@ def typed(environment: dict[str, str], *words: str) -> Iterator[subprocess.Popen
                 process.send_signal(signal.SIGINT)
 
 
-def line_with(stream: object, words: str) -> str:
+def line_with(stream: Iterable[str] | None, words: str) -> str:
     """Wait for a line with these words."""
     said: list[str] = []
-    for line in stream:  # type: ignore[attr-defined]
+    for line in stream or ():
         said.append(line)
         if words in line:
             return str(line)

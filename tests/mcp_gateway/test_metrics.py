@@ -89,7 +89,7 @@ async def test_answers_that_deviate_from_a_published_schema_are_counted_by_tool(
     long = b'{"id":"' + b"x" * 200_000 + b'"}'  # read in the thread for long answers
     async with observed(tmp_path, manifest=manifest) as gateway:
         for body in (b'{"id":1}', b'{"id":"1"}', long):
-            gateway.world.api.answer = lambda _, body=body: HttpResponse(  # type: ignore[misc]
+            gateway.world.api.answer = lambda _, body=body: HttpResponse(  # type: ignore[misc] # bound now
                 200, "application/json", body
             )
             for tool in ("get_task", "get_plainly"):

@@ -264,7 +264,8 @@ def _read_task(
         return None, ()
     said = extension["task"]
     if isinstance(said, dict):
-        named = {key: tools.get(said[key], said[key]) for key in ASKED if _is_text(said.get(key))}
+        told = {key: said[key] for key in ASKED if isinstance(said.get(key), str)}
+        named = {key: tools.get(name, name) for key, name in told.items()}
         said = {**said, **named}
     name = names[found.key]
     asked = [said.get(key) for key in ASKED] if isinstance(said, dict) else []
@@ -275,10 +276,6 @@ def _read_task(
     if problems:
         return None, _left_out(problem.removeprefix(f"tools.{name}.") for problem in problems)
     return read_task(said), ()
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def _left_out(problems: Iterable[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ class Progress:
         self._changed = asyncio.Event()
 
     def note(self, params: Mapping[str, Any]) -> None:
-        """Take the params of `notifications/progress` (MCP progress); what does not grow is ignored."""
+        """Take the params of `notifications/progress` (MCP progress), unless it is no further than before."""
         done, total = params.get("progress"), params.get("total")
         if not _is_positive(done):
             return

@@ -87,7 +87,7 @@ class Output:
         return orjson.Fragment(b"{" + name + b":" + written + b"}"), deviations
 
     def _has_form(self, text: str | None, content: Mapping[str, Any]) -> bool:
-        """Tell whether an answer is an object, or content because it is none, as the schema says."""
+        """Tell whether an answer has one of the JSON types that the schema wants for the whole."""
         is_object = text is not None and text.lstrip()[:1] == "{"
         if "object" not in self.kinds:
             return not is_object

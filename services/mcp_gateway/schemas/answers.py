@@ -32,7 +32,7 @@ _BESIDE = frozenset(
 _NULL: Schema = {"type": "null"}
 _INHERITED = frozenset(
     """__defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__ __proto__ constructor
-    hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf""".split()  # noqa: SIM905
+    hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf""".split()  # noqa: SIM905 - read as words
 )
 """Members that every object of JavaScript has, so that its clients check them even if the answer has none."""
 
@@ -290,7 +290,7 @@ def _is_null(form: Any) -> bool:
 
 
 def _merge_null(schema: Schema) -> Schema:
-    """Write a form that is no reference and may be null as one schema."""
+    """Write a choice between null and a schema that is not a reference as one schema."""
     merged = {key: map_inside(key, value, _merge_null) for key, value in schema.items()}
     forms = merged.get("anyOf", [])
     if len(forms) != 2 or forms[1] != _NULL or "$ref" in forms[0]:

@@ -43,7 +43,7 @@ class Completable(NamedTuple):
 
     values: tuple[str, ...] = ()
     whole: bool = True
-    """Whether there are no others."""
+    """Whether these are all of them."""
 
 
 class _Kept(NamedTuple):

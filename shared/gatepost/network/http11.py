@@ -38,7 +38,7 @@ class Http11(HttpToolsProtocol):
         self._arrives = False
         self._late: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Begin a connection, which may be idle at its beginning for as long as between two requests."""
         super().connection_made(transport)
         self.timeout_keep_alive_task = self.loop.call_later(

@@ -449,7 +449,7 @@ async def test_all_calls_share_one_deadline(shop: World, era: str) -> None:
 
     def slow(request: HttpRequest) -> HttpResponse:
         shop.clock.advance(seconds=20)
-        return usual(request)  # type: ignore[no-any-return]
+        return usual(request)  # type: ignore[no-any-return] # an answer of the API
 
     shop.api.answer = slow
     result = await shop.call(era, "summarise_project", {"project": "p1"})
@@ -627,14 +627,14 @@ async def test_a_connection_that_ends_ends_the_calls_of_a_running_tool_a380(tmp_
     class EndsConnection:
         """An API whose first answer comes after the person has ended the connection."""
 
-        paths: list[str] = []  # noqa: RUF012
+        paths: list[str] = []  # noqa: RUF012 - one instance
 
         async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
             self.paths.append(request.url)
             moment = int(world.clock().timestamp())
             news = Revocation(kind="grant", key="grant_1", expires_at=moment + 900)
             await world.feed.announce(news)
-            return usual(request)  # type: ignore[no-any-return]
+            return usual(request)  # type: ignore[no-any-return] # an answer of the API
 
     api = EndsConnection()
     async with a_world(tmp_path, manifest=write_manifest(tmp_path), upstream=api) as world:

@@ -26,7 +26,7 @@ def held_by(catalogue: CatalogueDocument, names: Iterable[str], apis: Apis) -> f
 def note_apis(
     shown: CatalogueDocument, names: Iterable[str], latest: CatalogueDocument
 ) -> dict[str, str] | None:
-    """Return what to store beside names that are granted, for `keep_own`.
+    """Return what `keep_own` needs to know of granted names, to be stored with them.
 
     Args:
         shown: the catalogue that whoever grants them saw.

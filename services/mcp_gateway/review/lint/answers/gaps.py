@@ -31,7 +31,7 @@ def find_gap(
         answer: the schema where the path begins.
         path: names of members; `[]` or a position leads into a list.
         references: resolves references of the schema.
-        into: what to propose where a path does not lead into a list.
+        into: the part to propose where a path has to lead into a list and does not.
     """
     for place, part in enumerate(path):
         if is_list(answer):
