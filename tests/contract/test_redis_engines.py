@@ -183,6 +183,7 @@ async def test_every_answered_call_is_logged_although_the_master_dies_in_the_mid
         assert deployment.uncounted == 0
         if isinstance(engine, RedisServer):
             engine.stop()
+            await until(lambda: deployment.uncounted > 0)
             engine.start()
         else:
             engine.master().stop()
